@@ -128,7 +128,7 @@ drop_exit_blocks() {
       block=''
     elif [[ -n $block ]]; then
       block+=$'\n'$line
-    else
+    elif [[ $line != *'ORTE_ERROR_LOG:'*'util/show_help.c'* ]]; then # such a block that was cut off as mpirun ended
       printf '%s\n' "$line"
     fi
   done
@@ -138,7 +138,9 @@ dashes=$(printf -- '-%.0s' {1..74})
 # Of a block without its last line.
 says_nothing() {
   local own_codes='Exit code: +(1|2|3|4|5|85|129|130|131|143)$'
+  local own_errors='errorcode (1|2|3|4|5|85)\.'
   [[ $1 == *'Per user-direction, the job has been aborted.'* ]] ||
+    [[ $1 == *'MPI_ABORT was invoked on rank'* && $1 =~ $own_errors ]] ||
     [[ $1 == *'detected that one or more processes exited with non-zero status'* && $1 =~ $own_codes ]]
 }
 exec {errors}> >(drop_exit_blocks >&2)

@@ -39,8 +39,8 @@ if ! command -v nvidia-smi >/dev/null; then
 fi
 stage "Set-up" run_child --terminal launch/setup.sh --minimal "${setup[@]}"
 stage "Build" run_child build
-stage "Data: packed samples, and the classes of each task" run_child --terminal launch/data.sh "$stream"
-stage "Training with two ranks" run_child launch/mpirun.sh -n 2 build/release/src/palimpsest train \
+stage "Data: packed samples, and which classes make which task" run_child --terminal launch/data.sh "$stream"
+stage "Training over two ranks" run_child launch/mpirun.sh -n 2 build/release/src/palimpsest train \
   --config "configs/$config.cfg" --resume auto
 stage "Result" build/release/tools/palimpsest-inspect "$run"
 if [[ $stream == instructions ]]; then

@@ -68,13 +68,14 @@ def _children(pid):
 
 
 def _note_peaks(pid, name, peaks):
+    """name: the beginning of the process name: palimpsest becomes palimpsest-train."""
     for child in _children(pid):
         try:
             status = pathlib.Path(f"/proc/{child}/status").read_text()
         except OSError:
             continue
         fields = dict(line.split(":", 1) for line in status.splitlines())
-        if fields["Name"].strip() == name and "VmHWM" in fields:
+        if fields["Name"].strip().startswith(name) and "VmHWM" in fields:
             peaks[child] = int(fields["VmHWM"].split()[0]) * 1024
 
 
@@ -96,7 +97,7 @@ class Done:
     began: float  # time of the start
     wall: float  # seconds
     processor: float  # seconds, of the command and all that it has started and waited for
-    peaks: list  # bytes at the peak of each process of the name that was requested
+    peaks: list  # bytes at the peak of each process whose name begins as requested
     disturbed: float  # share of the cores that others used meanwhile
 
 

@@ -49,6 +49,7 @@ class Contender:
 
 
 LANES = Contender("lanes", "palimpsest", flags=("--lanes", "2"))
+LANES_SMALL = Contender("lanes small", "palimpsest", flags=("--lanes", "2", "--shard-memory", "--activation-checkpointing"))
 LANES_RANKS = Contender("lanes ranks", "palimpsest", flags=("--lanes", "ranks"))
 ONE_RANK = Contender("one rank", "palimpsest", ranks=1, flags=("--lanes", "2"))
 UNPERTURBED = Contender("unperturbed", "palimpsest", flags=("--lanes", "2", "--perturbation", "none"))
@@ -103,7 +104,7 @@ WORKS = (
         (1, 1, 256, 16),
         {"batch": 32, "lr": 1e-3, "epochs": 1},
         {},
-        (LANES, LANGUAGE, LANGUAGE_TUNED, LANES_BF16, LANGUAGE_BF16),
+        (LANES, LANGUAGE, LANGUAGE_TUNED, LANES_SMALL, LANES_BF16, LANGUAGE_BF16),
         predicts_tokens=True,
     ),
     Work(

@@ -106,9 +106,8 @@ void check(const EvalOptions& options) {
         concat("--rule merges the tasks of a run again: expected a run folder after "
                "--weights, found ",
                options.weights.empty() ? "none" : options.weights.string()));
-  for (const std::filesystem::path& path : {options.out, options.csv}) {
-    if (!path.empty()) check_output(path);
-  }
+  if (!options.out.empty()) check_text_output(options.out, "{\"type\":");
+  if (!options.csv.empty()) check_text_output(options.csv, "alpha,");
   if (options.sweep.empty() && !options.csv.empty())
     throw UsageError("--csv writes the table of a sweep: give --sweep, or --out for JSON");
 }
@@ -126,7 +125,7 @@ void check(const PredictOptions& options) {
                             options.weights.empty() && options.out.empty() ? " and " : "",
                             options.out.empty() ? "--out" : "", "; see palimpsest predict --help"));
   }
-  check_output(options.out);
+  check_text_output(options.out, "sample,label,");
 }
 
 // On rank 0.

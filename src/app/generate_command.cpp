@@ -96,7 +96,7 @@ int generate(std::span<const std::string> arguments, HostGroup& group, Watchdog&
     throw UsageError(
         "generate: expected --weights and --out, or --weights and --prompt; see palimpsest "
         "generate --help");
-  check_output(options.out);
+  check_text_output(options.out, "{\"sample\":");
   const SavedWeights saved = group.work("reading the weights", [&] {
     return read_saved_weights(options.weights, group.rank() == 0);
   });

@@ -112,8 +112,9 @@ Rows count_rows(const RunConfig& config, const Workload& work, std::int64_t rank
       {"trained per task", grouped(work.trained())},
       {"steps", concat(grouped(std::llround(tasks * work.steps)), " of up to ",
                        grouped(config.batch), " samples")},
-      {"samples",
-       concat(grouped(std::llround(samples)), ", ", fixed(work.mean_tokens, 1), " tokens each",
+      {"training samples",
+       concat(grouped(std::llround(samples)), " in all epochs, ", fixed(work.mean_tokens, 1),
+              " tokens each",
               work.most_predictions > 0
                   ? concat(", of which ", fixed(work.mean_predictions, 1), " are predicted")
                   : "")},
@@ -123,14 +124,15 @@ Rows count_rows(const RunConfig& config, const Workload& work, std::int64_t rank
   if (work.tested_samples > 0) {
     const double tested = static_cast<double>(work.tasks) * work.tested_samples;
     rows.push_back({"test samples", grouped(std::llround(tested)) +
-                                        " before and after the merges of all tasks (--evaluate)"});
+                                        " in all tests, before and after each merge (--evaluate)"});
   }
   if (work.tested_besides > 0) {
     const double besides = static_cast<double>(work.tasks) * work.tested_besides;
     rows.push_back({"other tests", concat("the time of ", grouped(std::llround(besides)),
                                           " test samples, for --general and task scores")});
   }
-  if (work.classifier_operations > 0) {
+  constexpr double kShown = 5e8;  // operations, which print as 0.001
+  if (work.classifier_operations >= kShown) {
     rows.push_back({"classifier", fixed(work.classifier_operations / 1e12, 3) +
                                       " TFLOP a task in float64, on rank 0 alone"});
   }

@@ -15,6 +15,11 @@ std::string milliseconds(double seconds) {
 
 std::string efficiency(double share) { return percent(share, 0) + " %"; }
 
+std::string time_of(double seconds) {
+  constexpr double kMinute = 60;
+  return seconds < kMinute ? fixed(seconds, 1) + " s" : duration(seconds);
+}
+
 std::string ranks_text(std::int64_t ranks) {
   return grouped(ranks) + (ranks == 1 ? " rank" : " ranks");
 }
@@ -66,9 +71,9 @@ std::string scaling_report(const Workload& work, const ComputeCost& cost, const 
     rows.push_back({grouped(ranks), grouped(at.lanes), grouped(at.idle_ranks),
                     milliseconds(at.step), milliseconds(at.parts[kSamples] + at.parts[kFixedWork]),
                     milliseconds(at.parts[kLatency] + at.parts[kBandwidth]),
-                    milliseconds(at.parts[kInput]), efficiency(at.efficiency),
-                    duration(at.training), duration(at.fisher), duration(at.task),
-                    duration(static_cast<double>(work.tasks) * at.task)});
+                    milliseconds(at.parts[kInput]), efficiency(at.efficiency), time_of(at.training),
+                    time_of(at.fisher), time_of(at.task),
+                    time_of(static_cast<double>(work.tasks) * at.task)});
     const double tokens = static_cast<double>(work.batch) * work.mean_tokens;
     if (is_decoder) rows.back().push_back(grouped(std::llround(tokens / at.step)));
   }

@@ -47,6 +47,14 @@ void require_srun_size() {
   const auto tasks = srun_tasks([](const char* name) -> const char* { return std::getenv(name); });
   int size = 0;
   MPI_Comm_size(MPI_COMM_WORLD, &size);
+  if (const char* const world = std::getenv("WORLD_SIZE");
+      size == 1 && world != nullptr && std::getenv("TORCHELASTIC_RUN_ID") != nullptr &&
+      std::string_view(world) != "1") {
+    MPI_Finalize();
+    throw Error(concat(
+        "torchrun started ", world,
+        " processes, which MPI doesn't know of. Start them with launch/mpirun.sh -n ", world));
+  }
   if (tasks && *tasks != size) {
     MPI_Finalize();
     throw Error(concat("srun started ", *tasks, " tasks, but MPI sees a world of ", size,

@@ -147,7 +147,7 @@ std::vector<Key> input_keys() {
           kEverywhere),
       key(kImages, &C::augmentation, augmentations(),
           {.name = "augmentation",
-           .help = "Augmentation of training images, drawn anew in each pass. With adapter =\n"
+           .help = "Augmentation of training images, drawn again in each pass. With adapter =\n"
                    "none images are not augmented, and the last three kinds are rejected."}),
   };
 }

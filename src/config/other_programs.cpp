@@ -27,13 +27,13 @@ constexpr Name kNames[] = {
     {"fp16", "--precision bf16; there is no float16"},
     {"deepspeed", "--shard-memory for what merging needs; the backbone itself isn't sharded"},
     {"fsdp", "--shard-memory for what merging needs; the backbone itself isn't sharded"},
-    {"gpus", "as many ranks as GPUs: launch/mpirun.sh -n N palimpsest train ..."},
+    {"gpus", "start as many ranks as GPUs: launch/mpirun.sh -n N palimpsest ..."},
     {"data-dir", "--pack FILE"},
     {"grad-clip", "--clip-norm X"},
     {"gradient-accumulation-steps", "--lanes N: a batch is computed in N parts"},
     {"gradient-checkpointing", "--activation-checkpointing"},
     {"learning-rate", "--lr X"},
-    {"lora-r", "the key rank of --adapter"},
+    {"lora-r", "write the key rank of --adapter"},
     {"lr-scheduler", "--schedule KIND"},
     {"lr-scheduler-type", "--schedule KIND"},
     {"local-rank", "not needed: MPI numbers the ranks"},
@@ -42,10 +42,10 @@ constexpr Name kNames[] = {
     {"mixed-precision", "--precision bf16"},
     {"model", "--backbone FOLDER"},
     {"model-name-or-path", "--backbone FOLDER"},
-    {"nodes", "launch/slurm/many-nodes.sbatch"},
-    {"nproc-per-node", "as many ranks as GPUs: launch/mpirun.sh -n N palimpsest train ..."},
+    {"nodes", "use launch/slurm/many-nodes.sbatch"},
+    {"nproc-per-node", "start as many ranks as GPUs: launch/mpirun.sh -n N palimpsest ..."},
     {"num-epochs", "--epochs N"},
-    {"num-gpus", "as many ranks as GPUs: launch/mpirun.sh -n N palimpsest train ..."},
+    {"num-gpus", "start as many ranks as GPUs: launch/mpirun.sh -n N palimpsest ..."},
     {"num-tasks", "--tasks N"},
     {"num-train-epochs", "--epochs N"},
     {"num-workers", "not needed: samples are read ahead without worker processes"},
@@ -56,18 +56,20 @@ constexpr Name kNames[] = {
     {"per-device-train-batch-size", "--batch N, of all ranks together"},
     {"pretrained", "--backbone FOLDER"},
     {"random-seed", "--seed N"},
-    {"rank", "the key rank of --adapter"},
+    {"rank", "write the key rank of --adapter"},
+    {"init-from", "--continue RUN, or --fork RUN"},
+    {"load", "--continue RUN, or --fork RUN"},
     {"resume-from-checkpoint", "--resume auto"},
     {"run-name", "--out FOLDER"},
     {"save-dir", "--out FOLDER"},
     {"save-steps", "--checkpoint-every N"},
-    {"target-modules", "the key targets of --adapter"},
+    {"target-modules", "write the key targets of --adapter"},
     {"train-batch-size", "--batch N, of all ranks together"},
     {"use-cpu", "--device cpu"},
-    {"warmup", "the key warmup of --schedule, in steps"},
-    {"warmup-ratio", "the key warmup of --schedule, in steps"},
+    {"warmup", "write the key warmup of --schedule, in steps"},
+    {"warmup-ratio", "write the key warmup of --schedule, in steps"},
     {"workers", "not needed: samples are read ahead without worker processes"},
-    {"world-size", "as many ranks: launch/mpirun.sh -n N palimpsest train ..."},
+    {"world-size", "start as many ranks: launch/mpirun.sh -n N palimpsest ..."},
     {"wd", "--weight-decay X"},
 };
 
@@ -77,6 +79,8 @@ struct Value {
 
 constexpr Value kValues[] = {
     {"device", "gpu", "cuda"},
+    {"device", "0", "device = cuda; CUDA_VISIBLE_DEVICES chooses the GPU"},
+    {"device", "1", "device = cuda; CUDA_VISIBLE_DEVICES chooses the GPU"},
     {"precision", "fp16", "bf16; there is no float16"},
     {"precision", "float16", "bf16; there is no float16"},
     {"precision", "half", "bf16; there is no float16"},
@@ -126,9 +130,11 @@ std::string as_usual(std::string_view name) {
 
 }  // namespace
 
-std::optional<std::string_view> setting_of_other_programs(std::string_view name) {
+std::optional<std::string> setting_of_other_programs(std::string_view name, bool trains) {
   const auto found = std::ranges::find(kNames, name, &Name::name);
-  return found == std::end(kNames) ? std::nullopt : std::optional(found->here);
+  if (found == std::end(kNames)) return std::nullopt;
+  if (!trains && found->here.starts_with("--batch")) return "write --evaluation-batch N";
+  return concat(found->here.starts_with("--") ? "write " : "", found->here);
 }
 
 std::optional<std::string> value_of_other_programs(std::string_view setting,

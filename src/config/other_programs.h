@@ -6,9 +6,9 @@
 
 namespace palimpsest {
 
-// The setting that "batch-size" is called here, as written on a command line: "--batch N". nullopt
-// where the name is not known from other programs.
-std::optional<std::string_view> setting_of_other_programs(std::string_view name);
+// What to do instead of giving a setting of other programs: of "batch-size" "write --batch N".
+// nullopt where the name is not known from them. trains: the batch is one of training.
+std::optional<std::string> setting_of_other_programs(std::string_view name, bool trains);
 
 // The same of a value, as a sentence: "'gpu' is not known here. Write cuda". Of NAME:key=value the
 // name and the keys are looked up.

@@ -2,6 +2,7 @@
 // refused.
 #include <algorithm>
 #include <cctype>
+#include <filesystem>
 
 #include "given.h"
 #include "other_programs.h"
@@ -37,13 +38,15 @@ constexpr std::string_view kCommandLine = "command line";
             : ", with all keys that aren't to have their default in this one value",
         is_flag ? "" : ". palimpsest train --config FILE --print-config converts the whole file"));
   }
-  if (const auto here = setting_of_other_programs(usual)) {
-    throw UsageError(concat(given.source, ": unknown setting '", given.name, "'; here: ", *here));
-  }
   std::vector<std::string_view> names = {"config"};
   for (const Option& option : own) names.push_back(option.name);
   for (const Key& key : table.keys)
     if (is_taken_by(key, verb)) names.push_back(key.name);
+  const bool is_spelled_otherwise = std::ranges::find(names, usual) != names.end();
+  const Key* const batch = find_key(table, "batch");
+  const auto here = setting_of_other_programs(usual, batch == nullptr || is_taken_by(*batch, verb));
+  if (here && !is_spelled_otherwise)
+    throw UsageError(concat(given.source, ": unknown setting '", given.name, "': ", *here));
   const std::string help =
       concat("palimpsest ", verb, " --help", verb == "train" ? " all" : "", " lists them all");
   throw UsageError(concat(given.source, ": unknown setting '", given.name, "'; ",
@@ -113,10 +116,14 @@ void check_complete(const KeyTable& table, const RunConfig& config) {
 [[noreturn]] void refuse_word(const KeyTable& table, std::string_view word, std::string_view next,
                               std::string_view verb, const Options& own) {
   if (!word.starts_with("--") || word.size() == 2) {
-    const bool takes_weights = std::ranges::find(own, "weights", &Option::name) != own.end();
+    const bool takes_weights = std::ranges::find(own, "weights", &Option::name) != own.end() &&
+                               (std::filesystem::is_directory(word) || word.ends_with(".h5"));
     const std::string_view missing = word.ends_with(".cfg") ? "--config"
                                      : takes_weights        ? "--weights"
                                                             : "";
+    if (word == "-n" || word == "-np")
+      throw UsageError(concat(kCommandLine, ": '", word,
+                              "' is for mpirun: launch/mpirun.sh -n N palimpsest ", verb, " ..."));
     throw UsageError(concat(kCommandLine, ": '", word, "' is no setting; ",
                             missing.empty()
                                 ? std::string("settings are written --name value or --name=value")

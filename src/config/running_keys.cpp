@@ -166,8 +166,8 @@ std::vector<Key> running_keys() {
       {.name = "profile",
        .help = "Write profile.json into the run folder, a trace of phases and collectives\n"
                "of all ranks for ui.perfetto.dev, and print a table at the end."});
-  add(&C::dry_run, {.name = "dry-run",
-                    .help = "Show what would run, with parameters, steps and memory, and stop."});
+  add(&C::dry_run,
+      {.name = "dry-run", .help = "Show what would run, with parameters and steps, and stop."});
   return keys;
 }
 

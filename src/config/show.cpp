@@ -132,7 +132,7 @@ std::string short_config_help(const KeyTable& table) {
   std::string text(kTrainUsage);
   text += concat("The settings that most runs need. All ", table.keys.size(),
                  ": palimpsest train --help all. One with\nits kinds and an example: palimpsest "
-                 "train --help merge.\n");
+                 "train --help merge. Those with * may change on resume.\n");
   std::string_view group;
   for (const Key& key : table.keys) {
     if (std::ranges::find(kCommon, key.name) == kCommon.end()) continue;

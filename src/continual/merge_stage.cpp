@@ -52,7 +52,7 @@ MergeOutcome decide_and_merge(const Method& method, const AdaptedLayout& layout,
   const MergeRule& rule = *method.merge;
   const FisherScale scale = method.curvature->scale();
   const std::vector<LowRankFactors> factors = to_low_rank_factors(trained.lora);
-  const std::string instance = method.needs_curvature() ? method.curvature->instance() : "";
+  const std::string instance = method.curvature_memory();
   CurvatureMemory memory = take_curvature(state.memory, instance);
   MergeInput task{.task = state.tasks_done,
                   .merged = *state.merged,

@@ -96,8 +96,7 @@ OpenRun open_without_folder(const RunConfig& config, bool stages, HostGroup& gro
   });
   const bool has_whole = session.is_root() && !session.shards.are_split();
   StreamState fresh =
-      initial_state(session.shards.own(),
-                    has_whole && method.needs_curvature() ? method.curvature->instance() : "");
+      initial_state(session.shards.own(), has_whole ? method.curvature_memory() : "");
   return {.session = std::move(session),
           .method = std::move(method),
           .identity = std::move(identity),
@@ -134,8 +133,7 @@ void share_beginning(OpenRun& run) {
   broadcast_recalled(run);
   if (run.session.shards.are_split()) {
     const Method& method = run.method;
-    share_state(run.session, method.needs_curvature() ? method.curvature->instance() : "",
-                run.state);
+    share_state(run.session, method.curvature_memory(), run.state);
   } else {
     broadcast_state(run.session.group, run.state);
   }

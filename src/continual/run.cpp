@@ -146,8 +146,7 @@ void add_rows(const TaskMetrics& metrics, StreamState& state) {
 void save_shards(OpenRun& run, const Task& task, LearnedTask learned) {
   finish_writing(run);
   Session& session = run.session;
-  const std::string curvature =
-      run.method.needs_curvature() ? run.method.curvature->instance() : "";
+  const std::string curvature = run.method.curvature_memory();
   CurvatureMemory memory = take_curvature(run.state.memory, curvature);
   std::vector<float> fisher;
   if (learned.merged.fisher) fisher = std::exchange(learned.merged.fisher->values, {});

@@ -32,7 +32,8 @@ std::string remark_on_tokenizer(const RunConfig& config, const Pack& pack) {
 }
 
 // A first run often lacks its inputs.
-void check_there(const std::filesystem::path& path, std::string_view what) {
+void check_there(const std::filesystem::path& path, std::string_view what,
+                 std::string_view page = "docs/your-data.md") {
   if (std::error_code error; std::filesystem::exists(path, error) || error) return;
   constexpr std::string_view kMade[] = {"debian-sections", "wordnet", "openclipart", "glyphs",
                                         "instructions"};
@@ -42,7 +43,7 @@ void check_there(const std::filesystem::path& path, std::string_view what) {
       path.is_relative() ? concat(" (in ", std::filesystem::current_path().string(), ")") : "";
   throw InputError(concat(path.string(), ": expected ", what, ", found nothing there", place, ". ",
                           is_made ? concat("launch/data.sh ", name, " makes it")
-                                  : "docs/your-data.md says how to make it"));
+                                  : concat(page, " says how to make it")));
 }
 
 BackboneChoice backbone_choice(const RunConfig& config, std::span<const std::string> targets,
@@ -103,7 +104,7 @@ std::string hash_contents(std::span<const Task> tasks) {
 Inputs open_pack_and_backbone(const RunConfig& config, std::span<const std::string> targets) {
   const std::filesystem::path folder = std::filesystem::path(config.backbone) / "";
   check_there(config.pack, "a pack");
-  check_there(config.backbone, "the folder of a backbone");
+  check_there(config.backbone, "the folder of a backbone", "docs/your-backbone.md");
   Pack pack(config.pack);
   auto weights = std::make_shared<const PretrainedWeights>(folder);
   const BackboneConfig backbone = read_backbone_config(folder, *weights);

@@ -162,17 +162,17 @@ def test_what_cannot_be_continued_is_refused(sums, toy, reference_run, tmp_path)
         return generate(*arguments, code=code, **more)[1]
 
     assert "expected a prompt, found none" in refused("--weights", run, code=2)
-    assert "prompt 2: expected a text, found blanks alone" in refused("--weights", run, "--prompt", "one", "--prompt", " \n")
-    assert "prompt 1: expected a text, found nothing" in refused("--weights", run, "--prompt", "")
+    assert "prompt 2: expected a text, found only blanks" in refused("--weights", run, "--prompt", "one", "--prompt", " \n")
+    assert "prompt 1: expected a text, found an empty one" in refused("--weights", run, "--prompt", "")
     text = refused("--weights", run, "--prompt", "two", "--prompt", "nine " * 22, "--limit", 8)
-    assert "prompt 2: expected at most 24 tokens, so that 8 more fit into the 32 positions of" in text and "found 27" in text and "--limit smaller" in text
-    assert "found 35, with what the template adds. Make it shorter\n" in refused("--weights", run, "--prompt", "nine " * 30)
-    assert "expected a run with objective = next-token, which writes text, found classes" in refused("--weights", reference_run, "--prompt", "one")
+    assert "prompt 2: expected at most 24 tokens, found 27, including the tokens of the template" in text and "32 positions, and 8 of them" in text and "lower --limit" in text
+    assert "for new tokens. Shorten the prompt\n" in refused("--weights", run, "--prompt", "nine " * 30)
+    assert "expected a run with objective = next-token, found classes" in refused("--weights", reference_run, "--prompt", "one")
     assert "found nothing there" in refused("--weights", tmp_path / "no", "--prompt", "one")
-    assert "a run.json that says where the backbone is" in refused("--weights", tmp_path, "--prompt", "one")
-    assert "expected the backbone with its tokenizer" in refused("--weights", run, "--backbone", toy.path("backbone"), "--prompt", "one")
+    assert "a run.json with the path of the backbone" in refused("--weights", tmp_path, "--prompt", "one")
+    assert "expected the backbone's tokenizer.json" in refused("--weights", run, "--backbone", toy.path("backbone"), "--prompt", "one")
     (tmp_path / "empty.txt").write_text("\n \n")
-    assert "empty.txt: expected prompts, one a line, found none" in refused("--weights", run, "--prompts", tmp_path / "empty.txt")
+    assert "empty.txt: expected one prompt per line, found none" in refused("--weights", run, "--prompts", tmp_path / "empty.txt")
     text = refused("--weights", run, "--prompt", "one", environment=os.environ | {"PALIMPSEST": str(tmp_path / "no")})
     assert "PALIMPSEST: expected the path of the program palimpsest, found" in text
 
@@ -189,7 +189,7 @@ def test_the_program_is_found_or_said_to_be_missing(sums, tmp_path):
         return subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=60, env=environment | {"PATH": path})
 
     done = call("/usr/bin:/bin")
-    assert done.returncode == 3 and "expected the program palimpsest, as build/release/src/palimpsest" in done.stderr
+    assert done.returncode == 3 and "the program palimpsest was not found in build/release/src" in done.stderr
     assert call(f"{os.path.dirname(PROGRAM)}:/usr/bin:/bin").returncode == 0
     (script.parent / "palimpsest").symlink_to(PROGRAM)
     assert call("/usr/bin:/bin").returncode == 0

@@ -80,7 +80,7 @@ MISTAKES = {
         (["--confg", "x.cfg"], 2, "did you mean 'config'?"),
         (["--config", "missing.cfg"], 2, "missing.cfg: no such file (in "),
         (["--config", "."], 2, "this is a folder"),
-        (["--batch-size", "8"], 2, "unknown setting 'batch-size'; here: --batch N"),
+        (["--batch-size", "8"], 2, "unknown setting 'batch-size': write --batch N"),
         (["--batch", "many"], 2, "batch = 'many'"),
         (["--lr", "-1"], 2, "it takes a number above 0"),
         (["--help", "bacth"], 2, "did you mean 'batch'?"),

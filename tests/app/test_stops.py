@@ -235,7 +235,7 @@ def test_a_sweep_of_runs_ends_with_its_run(toy, tmp_path, by):
                "--out", tmp_path / "sweep"]
     job = Job(tmp_path, *command).at("training step")
     text = job.asked(by, 85)
-    assert "the same line continues there" in text and not (tmp_path / "sweep" / "seed-2").exists(), text
+    assert "the same command resumes it" in text and not (tmp_path / "sweep" / "seed-2").exists(), text
 
 
 CHILD = "source launch/children.sh; run_child bash -c 'tail -f {mark} /dev/null; true'; echo came back with $?; stop_if_asked; echo continued"
@@ -268,7 +268,7 @@ while [[ $# -gt 0 && $1 != "$PALIMPSEST" ]]; do shift; done
 
 @pytest.mark.slow
 @pytest.mark.parametrize("scontrol, words", [
-    (None, "scontrol, by which SLURM is asked about a job, is not in PATH on this node"),
+    (None, "scontrol, which reports the state of a job, is not in PATH on this node"),
     ("echo 'slurm_load_jobs error: Unable to contact slurm controller' >&2; exit 1", "`scontrol show job 7` failed, for the reason above"),
 ], ids=["missing", "failing"])  # fmt: skip
 def test_a_job_that_can_not_be_requeued_says_what_happens(tmp_path, scontrol, words):
@@ -288,7 +288,7 @@ def test_a_job_that_can_not_be_requeued_says_what_happens(tmp_path, scontrol, wo
     done = subprocess.run([os.path.join(ROOT, "launch", "slurm", "run.sh"), "--stop-after", "9"], env=environment, cwd=tmp_path,
                           capture_output=True, text=True, timeout=LONG)
     assert done.returncode == 85 and words in done.stderr, done.stderr
-    assert "so the job will not be requeued" in done.stderr and "submit the same line again" in done.stderr, done.stderr
+    assert "so the job will not be requeued" in done.stderr and "submit the same command again" in done.stderr, done.stderr
     assert "SLURM is ending the job" not in done.stderr
 
 

@@ -59,7 +59,7 @@ def test_a_stopped_run_ends_the_sweep_and_continues(toy):
 
 
 @pytest.mark.parametrize("arguments, message", quick(1, [
-    ((), "expected --seeds with numbers"),
+    ((), "expected numbers after --seeds"),
     (("--seeds", "1,x"), "found '1,x'"),
     (("--seeds", "1,2,1"), "found seed-1 twice"),
     (("--seeds", "1", "-n", "0"), "expected a number of ranks"),

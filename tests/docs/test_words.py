@@ -4,7 +4,7 @@ import re
 
 import pytest
 from look_up import FOLDERS
-from page import ROOT
+from page import PAGES, ROOT
 
 SUFFIXES = (".c", ".in", ".cfg", ".cmake", ".cpp", ".cu", ".h", ".md", ".py", ".sbatch", ".sh", ".svg", ".txt")
 NO_SUFFIX = ("apt-cache", "apt-get", "cmake", "sbatch", "srun", "results-table", "palimpsest-pack", "Containerfile")
@@ -42,6 +42,11 @@ def test_every_file_is_in_plain_words():
     words = read_list()
     found = [f"{path.relative_to(ROOT)}:{problem}" for path in list_files() for problem in find_words(path.read_text(), words)]
     assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_says_image(page):
+    assert re.findall(r"(?i)\bpictures?\b", (ROOT / page).read_text()) == []
 
 
 @pytest.mark.parametrize("text", ["// It holds a value.", "int told_rows;", "const kDealtRows", "# it goes\n# on", "int numbers_dealt_;", "TEST(Run, GoesOn)", "STANDING = 1"])

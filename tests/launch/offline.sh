@@ -37,7 +37,7 @@ mkdir ../short
 cp ../bundle/contents.txt ../short/
 head -c 1000000 ../bundle/prefix.tar.gz >../short/prefix.tar.gz
 PYTHON=$python launch/setup.sh --offline ../short >short.log 2>&1 && fail "a bundle that is cut short was taken for whole"
-grep -q "prefix.tar.gz is damaged or cut short" short.log || fail "expected a word on the damaged file, found: $(<short.log)"
+grep -q "prefix.tar.gz is damaged or truncated" short.log || fail "expected a word on the damaged file, found: $(<short.log)"
 [[ ! -e .cache/offline ]] || fail "a bundle that is cut short left .cache/offline behind"
 
 cat >configure.sh <<'TEXT'

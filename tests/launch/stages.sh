@@ -12,4 +12,4 @@ expect() {
 
 expect 0 ''
 expect 3 '== Training: failed, exit code 3'
-expect 85 '== Training: stopped on request, with all saved; the same line continues from there'
+expect 85 '== Training: stopped on request, with its state saved; the same command resumes'

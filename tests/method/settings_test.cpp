@@ -277,7 +277,7 @@ TEST(Settings, TheHelpOfOneSettingHasItsKindsAndAnExample) {
 }
 
 TEST(Settings, WhatOtherProgramsCallASettingNamesIt) {
-  for (const auto& [theirs, ours] : {std::pair("--batch-size=8", "here: --batch N"),
+  for (const auto& [theirs, ours] : {std::pair("--batch-size=8", "write --batch N"),
                                      {"--learning_rate=0.1", "--lr X"},
                                      {"--output-dir=x", "--out FOLDER"},
                                      {"--bf16", "--precision bf16"},

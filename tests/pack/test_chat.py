@@ -201,7 +201,7 @@ def test_plain_text_is_cut_into_chunks(chat, tmp_path, monkeypatch):
     samples, err = chat({"x.jsonl": [{"body": letters[:21]}, {"body": "12"}, {"body": "3"}]}, "--text", "body", "--max-length", 10, "--test-share", 0.5)
     tokenizer = byte_tokenizer(tmp_path / "other")
     assert {decoded(tokenizer, sample)[0] for sample in samples} == {letters[:10], letters[10:20], "12"}
-    assert "line 3: expected a text of two tokens or more, found fewer" in err
+    assert "line 3: expected a text of at least two tokens, found fewer" in err
     samples, _ = chat({"poem.txt": letters + "\nxyz\n"}, "--max-length", 10, tokenizer=model)
     assert {decoded(model, sample)[0] for sample in samples} == {*chunks[:2], f"{FIRST}{letters[18:]}\n", f"{FIRST}xyz\n"}
     assert {sample[0] for sample in samples} == {"poem"} and {sample[1] for sample in samples} == {False, True}
@@ -211,8 +211,8 @@ def test_long_samples_are_cut_and_counted_and_prompts_that_fill_them_are_listed(
     rows = [pair("q", "a" * 200), pair("r", "b" * 40), pair("p" * 400, "c"), pair("s", "d")]
     samples, err = chat({"x.jsonl": rows}, "--max-length", 100)
     assert sorted(len(sample[2]) for sample in samples)[-1] == 100
-    assert "1 of 3 samples is cut at 100 tokens; the longest has 221. --max-length sets it" in err
-    assert "skipped" in err and "x.jsonl, line 3: expected a completion within 100 tokens, found a prompt of 419; --max-length sets it" in err
+    assert "1 of 3 samples is cut at 100 tokens; the longest has 221. --max-length sets the limit" in err
+    assert "skipped" in err and "x.jsonl, line 3: expected a completion within 100 tokens, found a prompt of 419; --max-length sets the limit" in err
     assert "1 of 4 rows skipped" in err
     cut = next(sample for sample in samples if len(sample[2]) == 100)
     assert cut[3] == [[20, 100]]
@@ -229,12 +229,12 @@ def test_long_samples_are_cut_and_counted_and_prompts_that_fill_them_are_listed(
 @pytest.mark.parametrize(
     "row, message",
     [
-        (pair("q", " \n"), "column 'completion': expected a text, found nothing but blanks"),
-        (pair("", "a"), "column 'prompt': expected a text, found nothing but blanks"),
+        (pair("q", " \n"), "column 'completion': expected a text, found only blanks"),
+        (pair("", "a"), "column 'prompt': expected a text, found only blanks"),
         (pair("q", None), "column 'completion': expected a text, found none"),
         (pair("q", 3), "column 'completion': expected a text, found 3"),
-        (pair(CONVERSATION[:2], CONVERSATION[3:4]), "expected a message of the role assistant, found none (prompt only)"),
-        (pair(CONVERSATION[:2], [{"role": "assistant", "content": " "}]), "completion, message 1: expected an answer, found nothing but blanks"),
+        (pair(CONVERSATION[:2], CONVERSATION[3:4]), "expected a message with the role assistant, found none (prompt only)"),
+        (pair(CONVERSATION[:2], [{"role": "assistant", "content": " "}]), "completion, message 1: expected an answer, found only blanks"),
         (pair(CONVERSATION[:2], [{"role": "assistant"}]), "completion, message 1: expected a text as content, found none"),
         (pair(CONVERSATION[:2], ["hello"]), "completion, message 1: expected an object with role and content, found 'hello'"),
         (pair(CONVERSATION[:2], [{"content": "a"}]), "completion, message 1: expected a role, such as user or assistant, found none"),
@@ -253,7 +253,7 @@ def test_rows_that_cannot_be_used_are_listed_or_refused(chat, row, message):
 def test_conversations_without_a_question_are_listed(chat):
     rows = [OTHER, {"messages": CONVERSATION[2:3]}, {"messages": "hello"}, {"messages": CONVERSATION[:2]}, {"messages": CONVERSATION}]
     err = chat({"x.jsonl": rows}, "--test-share", 0.5)[1]
-    assert "line 2: expected a message before the first answer" in err and "line 4: expected a message of the role assistant" in err
+    assert "line 2: expected a message before the first answer" in err and "line 4: expected a message with the role assistant" in err
     assert "line 3: column 'messages': expected a list of messages with role and content, found 'hello'" in err
 
 
@@ -261,10 +261,10 @@ def test_conversations_without_a_question_are_listed(chat):
     "template, message",
     [
         ("{% for m in messages %}\n{{ m.content }}\n{% endfor", "chat_template, line 3: expected a chat template that jinja2 can parse"),
-        ("\n\n{{ messages[0].no.thing }}", "chat_template, line 3: expected a chat template that renders"),
-        ("{{ messages | length }}", "expected a chat template that renders messages with the beginning of an answer as the beginning of the same"),
-        (None, "expected a chat template, as chat_template.jinja or as chat_template (of several the one called default)"),
-        ([{"name": "tool_use", "template": "x"}], "in tokenizer_config.json, found none. Take the folder of a model for conversations, or --template none"),
+        ("\n\n{{ messages[0].no.thing }}", "chat_template, line 3: the chat template cannot render"),
+        ("{{ messages | length }}", "expected a chat template whose text with an answer begins with its text up to the answer"),
+        (None, "expected a chat template in chat_template.jinja or in chat_template of tokenizer_config.json (from a list, the one called default)"),
+        ([{"name": "tool_use", "template": "x"}], "the one called default), found none. Use the folder of a chat model, or --template none"),
     ],
 )
 def test_a_template_that_cannot_be_used_is_refused_by_its_line(chat, tmp_path, template, message):
@@ -276,7 +276,7 @@ def test_a_template_that_cannot_be_used_is_refused_by_its_line(chat, tmp_path, t
 def test_what_a_template_raises_is_said_with_the_place_of_the_row(chat, folder):
     row = {"messages": [{"role": "owner", "content": "x"}, CONVERSATION[2]]}
     err = chat(sides(row, OTHER), code=3)[1]
-    assert f"{folder}/tokenizer_config.json, chat_template, line 3: " in err and "a.train.jsonl, line 1, found: no such role: owner" in err
+    assert f"{folder}/tokenizer_config.json, chat_template, line 3: " in err and "a.train.jsonl, line 1: no such role: owner" in err
 
 
 def test_templates_are_found_in_each_place(chat, tmp_path):
@@ -287,7 +287,7 @@ def test_templates_are_found_in_each_place(chat, tmp_path):
     (model / "chat_template.jinja").write_text(plain.replace("eos_token", "'|' ~ bos_token ~ strftime_now('')"))
     samples, err = chat(rows, "--test-share", 0.5, tokenizer=model / "tokenizer.json")
     assert by_text(model, samples) == {f"a|{FIRST}b|{FIRST}": [f"b|{FIRST}"], f"c|{FIRST}d|{FIRST}": [f"d|{FIRST}"]}
-    assert "the template writes the date of today" in err
+    assert "the template contains today's date" in err
 
 
 def test_jinja2_is_named_where_it_is_missing(chat, monkeypatch):
@@ -319,8 +319,8 @@ def test_equal_prompts_are_on_one_side_and_copies_of_tests_left_out(chat, folder
     assert len(samples) == 30 and len(of_prompt) == 10 and all(len(found) == 1 for found in of_prompt.values())
     assert {frozenset(found) for found in of_prompt.values()} == {frozenset([True]), frozenset([False])}
     samples, err = chat({"x.train.jsonl": rows, "x.test.jsonl": rows[:2]})
-    assert len(samples) == 30 and "2 training samples left out, which are test samples, too" in err
-    assert "sides are taken from the names of the sources" in err
+    assert len(samples) == 30 and "2 training samples left out, which are test samples as well" in err
+    assert "the names of the sources give the sides" in err
     with_split = [row | {"side": "test" if i % 3 == 0 else "train"} for i, row in enumerate(rows)]
     assert sum(sample[1] for sample in chat({"x.jsonl": with_split}, "--split", "side")[0]) == 10
 
@@ -356,11 +356,11 @@ def test_a_saved_data_set_is_a_task(tmp_path, folder):
 @pytest.mark.parametrize(
     "options, code, message",
     [
-        (["--prompt", "a"], 2, "--prompt, --completion: expected both or none"),
-        (["--messages", "m", "--text", "t"], 2, "--text: expected without --messages"),
-        (["--messages", "m", "--template", "none"], 2, "--messages: expected a chat template for conversations, found --template none"),
-        (["--messages", "prompt", "--task", "prompt"], 2, "expected every column for one purpose, found 'prompt' for two"),
-        (["--split", "s", "--test-share", 0.5], 2, "--test-share: expected without --split"),
+        (["--prompt", "a"], 2, "--prompt, --completion: expected both or neither"),
+        (["--messages", "m", "--text", "t"], 2, "--text cannot be combined with --messages"),
+        (["--messages", "m", "--template", "none"], 2, "--messages cannot be combined with --template none"),
+        (["--messages", "prompt", "--task", "prompt"], 2, "expected a different column for each option, found 'prompt' twice"),
+        (["--split", "s", "--test-share", 0.5], 2, "--test-share cannot be combined with --split"),
         (["--encoding", "klingon"], 2, "--encoding: expected a name that Python knows"),
         (["--messages", "talk"], 3, "x.jsonl: expected a column 'talk', found the columns 'prompt', 'answer'"),
         ([], 3, "expected columns of a known form (prompt and completion; instruction and output, with input or not; messages; conversations), found the columns"),
@@ -374,7 +374,7 @@ def test_wrong_options_and_missing_columns_are_refused(chat, options, code, mess
 def test_a_tokenizer_without_an_end_or_of_another_model_is_refused(chat, tmp_path):
     rows = {"x.jsonl": [pair("q", "a")]}
     model = byte_tokenizer(tmp_path / "model", eos_token=None)
-    assert "expected the end-of-text token for --template none, as eos_token in" in chat(rows, "--template", "none", tokenizer=model, code=3)[1]
+    assert "expected the end-of-text token as eos_token in" in chat(rows, "--template", "none", tokenizer=model, code=3)[1]
     byte_tokenizer(model, eos_token="</s>")
     assert "expected the end-of-text token '</s>' as one token of the tokenizer" in chat(rows, "--template", "none", tokenizer=model, code=3)[1]
     (model / "config.json").write_text('{"vocab_size": 100, "max_position_embeddings": 64}')
@@ -477,7 +477,7 @@ def test_a_protocol_says_how_tasks_are_scored(whole, tmp_path, capsys, score):
     tasks = json.loads((tmp_path / "n.json").read_text())["tasks"]
     assert {task["classes"][0]: task.get("score") for task in tasks} == {"a": None, "b": score}
     assert main([*command, "c"]) == 3
-    assert f"--{score}: expected a class of a task, " in capsys.readouterr().err
+    assert f"--{score}: expected a class of a task (" in capsys.readouterr().err
     other = {"rouge-l": "--choice", "choice": "--rouge-l"}[score]
     assert main([*command, "b", other, "b"]) == 3
-    assert "its task is scored by rouge-l already" in capsys.readouterr().err
+    assert "its task is already scored by rouge-l" in capsys.readouterr().err

@@ -79,7 +79,7 @@ OTHERS = {
     "Excel": ("labels.xlsx", lambda p: zipped(p, ["[Content_Types].xml", "xl/workbook.xml"]), ("an Excel workbook", "Write a .csv in UTF-8")),
     "Excel as .csv": ("labels.csv", lambda p: zipped(p, ["xl/workbook.xml"]), ("an Excel workbook",)),
     "pickle": ("miniImageNet.pkl", lambda p: p.write_bytes(pickle.dumps([1], protocol=4)), ("a Python pickle",)),
-    "HDF5": ("data.h5", lambda p: h5py.File(p, "w").close(), ("an HDF5 file", "palimpsest pack show and protocol read it if it is a pack")),
+    "HDF5": ("data.h5", lambda p: h5py.File(p, "w").close(), ("an HDF5 file", "If it is a pack, palimpsest pack show and protocol read it")),
     "old pickle": ("x.pkl", lambda p: p.write_bytes(pickle.dumps([1], protocol=0)), ("a Python pickle", "train/CLASS/")),
     "Git LFS": ("0.tar", lambda p: p.write_text("version https://git-lfs.github.com/spec/v1\n"), ("a pointer of Git LFS", "git lfs pull")),
     "web page": ("0.tar", lambda p: p.write_text("<!DOCTYPE html>\n404"), ("a web page", "get the file again")),
@@ -111,7 +111,7 @@ def test_other_files_are_named(pack, tmp_path, name):
     file, make, words = OTHERS[name]
     make(tmp_path / file)
     _, _, err = pack(tmp_path / file, code=3)
-    assert f"{file}: expected a source in a format that is read, found {words[0]}" in err
+    assert f"{file}: expected a source in a supported format, found {words[0]}" in err
     assert [word for word in words if word not in err] == [], err
 
 
@@ -121,7 +121,7 @@ def test_a_folder_of_such_files_is_named(pack, tmp_path, name):
     (tmp_path / "s").mkdir()
     make(tmp_path / "s" / file)
     _, _, err = pack(tmp_path / "s", code=3)
-    assert "s: expected a source in a format that is read, found" in err and words[-1] in err
+    assert "s: expected a source in a supported format, found" in err and words[-1] in err
 
 
 def test_data_sets_on_disk_are_named(pack, tmp_path):

@@ -78,14 +78,14 @@ def test_one_face_is_drawn_of_families_with_the_same_first_word(glyphs, folder):
         save_font(folder / f"{name}-{style}.ttf", name, style, seed=f"{name} {style}")
     path, err = glyphs(name="second.h5")
     assert path.read_bytes() == alone.read_bytes()
-    assert "6 fonts are drawn, of 9 files" in err
+    assert "6 fonts from 9 files are used" in err
 
 
 def test_families_that_draw_alike_count_as_one(glyphs, folder):
     save_font(folder / "copy.otf", "Zinc", seed="Birch")
     _, err = glyphs()
     assert "1 family left out, which draws letters and digits like another: Zinc as Birch" in err
-    assert "6 fonts are drawn, of 7 files" in err
+    assert "6 fonts from 7 files are used" in err
 
 
 def test_fonts_without_all_letters_and_files_that_are_none_are_named(glyphs, folder):
@@ -95,15 +95,15 @@ def test_fonts_without_all_letters_and_files_that_are_none_are_named(glyphs, fol
     (folder / "readme.txt").write_text("no font")
     _, err = glyphs()
     assert "2 families left out, without all letters and digits or with two drawn the same: Grove, Heath" in err
-    assert "1 file left out that can't be read as fonts" in err and "broken.ttf" in err
-    assert "6 fonts are drawn, of 8 files" in err
+    assert "1 file left out, not readable as fonts" in err and "broken.ttf" in err
+    assert "6 fonts from 8 files are used" in err
 
 
 def test_a_face_that_is_whole_is_taken_where_the_first_is_not(glyphs, folder):
     save_font(folder / "few.ttf", "Grove", "Regular", lacking="k")
     save_font(folder / "whole.ttf", "Grove", "Bold")
     _, err = glyphs()
-    assert "7 fonts are drawn" in err and "families left out" not in err
+    assert "7 fonts from 8 files are used" in err and "families left out" not in err
 
 
 def test_characters_that_too_few_fonts_have_are_named(glyphs, folder):
@@ -117,7 +117,7 @@ def test_characters_that_too_few_fonts_have_are_named(glyphs, folder):
 
 def test_too_few_fonts_are_refused_with_what_to_install(glyphs, folder):
     path, err = glyphs(code=3, *("--train", 30, "--test", 20))
-    assert "found 0 in 4 and 2 fonts of 6 files" in err and "apt-get install --no-install-recommends fonts-" in err
+    assert "found 0. 6 font files gave 4 training and 2 test fonts." in err and "apt-get install --no-install-recommends fonts-" in err
     assert not path.exists()
     _, err = glyphs(code=3, sources=[folder / "nowhere"])
     assert "nowhere: expected a font file or a folder of fonts" in err
@@ -147,7 +147,7 @@ def test_without_sources_the_fonts_of_debian_packages_are_taken(glyphs, folder, 
     assert counts(path)["digit one"] == (3, 2)
     dpkg({"fonts-one": files, "fonts-two": ["/etc/fonts/conf.avail/two.conf"]})  # removed, with its configuration left
     _, err = glyphs(code=3, sources=[])
-    assert "found 1 package that is not installed, such as fonts-two. apt-get install" in err
+    assert "1 of the 2 Debian packages with the fonts is not installed, such as fonts-two. " in err and "install the packages: apt-get install" in err
     monkeypatch.setenv("PATH", str(tmp_path))
     _, err = glyphs(code=3, sources=[])
-    assert "on a system without dpkg, give files or folders of fonts" in err
+    assert "On a system without dpkg, give files or folders of fonts" in err

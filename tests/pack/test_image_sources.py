@@ -33,11 +33,11 @@ def test_csv_numbers_are_classes_in_their_order_or_have_names(pack, tmp_path):
     [
         ("file,label\nx,1\n", "line 1: expected the columns path,label or path,label,split, found file,label"),
         ("", "found an empty file"),
-        ("path,label\nx/0.png\n", "line 2: expected 2 fields as line 1 has columns, found 1: x/0.png"),
+        ("path,label\nx/0.png\n", "line 2: expected 2 fields, one per column of line 1, found 1: x/0.png"),
         ("path,label\nx/0.png,-1\n", "expected a label of 0 or more, or a name, found '-1'"),
-        ("path,label,split\nx/0.png,a,dev\n", "line 2: expected a split of train, test"),
-        ("path,label\n", "expected images (format csv), found 0"),
-        ("path,label\nx/none.png,a\n", "x/none.png: No such file or directory"),
+        ("path,label,split\nx/0.png,a,dev\n", "line 2: expected one of train, test"),
+        ("path,label\n", "expected images in the format csv, found none"),
+        ("path,label\nx/none.png,a\n", "x/none.png: expected an image file, found nothing"),
     ],
 )
 def test_bad_csv_is_refused_by_line(pack, tmp_path, text, message):
@@ -111,14 +111,14 @@ def test_bad_idx_is_refused(pack, tmp_path):
     whole = file.read_bytes()
     file.write_bytes(whole[:-1])
     _, _, err = pack(root, code=3)
-    assert "expected 64 bytes by its header, found 63" in err
+    assert "expected the 64 bytes that the header gives, found 63" in err
     file.write_bytes(b"\0\0\x0d\3" + whole[4:])
     _, _, err = pack(root, code=3)
     assert "expected IDX of unsigned bytes in 3 dimensions" in err and "found 00 00 0d 03" in err
     file.unlink()
     (root / "train-images-idx3-ubyte.gz").write_bytes(gzip.compress(whole)[:-9])
     _, _, err = pack(root, code=3)
-    assert "expected a whole gzip file" in err
+    assert "expected a complete gzip file" in err
     (root / "train-labels-idx1-ubyte").unlink()
     _, _, err = pack(root, code=3)
     assert "expected its labels in" in err
@@ -146,7 +146,7 @@ def test_shards_without_sides_are_split_by_hash_and_labels_may_be_names(pack, tm
     assert counts(path) == {"cat": (4, 1), "dog": (4, 1)}
     shard(tmp_path / "train-1.tar", {"x.png": encoded(noise(11)), "x.cls": b"cat"})
     _, _, err = pack(tmp_path, "--format", "tar", code=3)
-    assert "expected a side, train or test, as" in err and "--split hashed" in err
+    assert "expected a side (train or test), because" in err and "--split hashed" in err
 
 
 @pytest.mark.parametrize(
@@ -154,11 +154,11 @@ def test_shards_without_sides_are_split_by_hash_and_labels_may_be_names(pack, tm
     [
         ({"x.png": b""}, "x.png: expected a label in x.cls or as \"label\" in x.json, found none"),
         ({"x.png": b"", "x.json": b"{}"}, "expected a label in x.cls"),
-        ({"x.png": b"", "x.json": b"[1"}, "x.json: expected a label, found"),
+        ({"x.png": b"", "x.json": b"[1"}, "x.json: expected a label, but it cannot be read"),
         ({"x.png": b"", "x.json": b'{"label": 1.5}'}, "expected a whole number or a name, found 1.5"),
         ({"x.png": b"", "x.cls": b"-1"}, "expected a label of 0 or more, or a name, found '-1'"),
         ({"x.png": b"", "x.jpg": b"", "x.cls": b"1"}, "expected one image of this stem, found two"),
-        ({"x.cls": b"1"}, "expected images (format tar), found 0"),
+        ({"x.cls": b"1"}, "expected images in the format tar, found none"),
     ],
 )
 def test_bad_shards_are_refused(pack, tmp_path, members, message):

@@ -111,7 +111,7 @@ def test_encoded_keeps_upright_jpeg_bytes_and_encodes_the_others(pack, tmp_path)
 def test_short_side_is_refused_for_encoded_images(pack, tmp_path):
     root = folder(tmp_path / "source", {"a": 2})
     _, _, err = pack(root, "--store", "encoded", "--short-side", 8, code=2)
-    assert "--short-side: expected with --store pixels" in err
+    assert "--short-side cannot be combined with --store encoded" in err
 
 
 def test_hashed_split_gives_each_class_its_share_and_keeps_copies_together(pack, tmp_path):
@@ -204,7 +204,7 @@ def test_an_interrupted_call_continues_where_it_stopped(pack, tmp_path):
     with open(partial / "journal", "ab") as journal:
         journal.write(b'["half a li')
     _, _, err = pack(root, "--strict", "--seed", 3, code=3)
-    assert "continuing after 31 of 40 images" in err  # 20 of a; 0, 1 and 10 to 18 of b
+    assert "resuming after 31 of 40 images" in err  # 20 of a; 0, 1 and 10 to 18 of b
     assert f"31 images stay in {partial}; another call for the same files continues there" in err
     (root / "b" / "19.png").write_bytes(encoded(noise(40)))
     path, _, err = pack(root)  # another file: from the start
@@ -217,7 +217,7 @@ def test_nothing_stays_of_images_that_cannot_be_read(pack, tmp_path):
     for path in (root / "a").iterdir():
         path.write_bytes(b"broken")
     err = pack(root, code=3)[2]
-    assert "expected images that can be read, found none among 2" in err and "stay in" not in err
+    assert "none of the 2 images could be read" in err and "stay in" not in err
     assert not (tmp_path / "pack.h5.partial").exists()
 
 
@@ -234,6 +234,6 @@ def test_a_killed_call_leaves_what_the_next_one_uses(tmp_path):
     call.wait()
     assert not (tmp_path / "p.h5").exists()
     done = subprocess.run([*command, "--workers", "2"], capture_output=True, text=True)
-    assert done.returncode == 0 and "continuing after" in done.stderr, done.stderr
+    assert done.returncode == 0 and "resuming after" in done.stderr, done.stderr
     assert counts(tmp_path / "p.h5") == {"a": (38, 10)}
     assert not journal.parent.exists()

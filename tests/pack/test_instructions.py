@@ -175,10 +175,10 @@ def test_classes_must_share_the_samples_evenly(instructions):
 @pytest.mark.parametrize(
     "name, text, message",
     [
-        ("questions.jsonl", "{}\n", "questions.jsonl, line 1: expected task, question and answer as texts, found {}"),
-        ("questions.jsonl", "no JSON", "expected JSON Lines, as launch/questions.py writes them"),
-        ("wordnet/cntlist.rev", "dog%1:05:00:: 1\n", "cntlist.rev: expected lines of a sense key, an order and a count"),
-        ("Translation-fr", "Package: a\n", "expected an unpacked Translation-fr file"),
+        ("questions.jsonl", "{}\n", "questions.jsonl, line 1: expected an object with the texts task, question and answer, found {}"),
+        ("questions.jsonl", "no JSON", "expected JSON Lines written by launch/questions.py"),
+        ("wordnet/cntlist.rev", "dog%1:05:00:: 1\n", "cntlist.rev: expected lines with a sense key, an order and a count"),
+        ("Translation-fr", "Package: a\n", "expected an uncompressed Translation-fr file"),
     ],
 )
 def test_a_source_of_another_form_is_refused(instructions, sources, name, text, message):
@@ -191,5 +191,5 @@ def test_the_first_translation_stays(tmp_path):
     path = tmp_path / "fr"
     path.write_text("Description-md5: a\nDescription-fr: un\n more\n\nDescription-md5: a\nDescription-fr: deux\n")
     assert read_translations(str(path)) == {"a": "un"}
-    with pytest.raises(InputError, match="found: No such file"):
+    with pytest.raises(InputError, match="cannot be read: No such file"):
         read_translations(str(tmp_path / "none"))

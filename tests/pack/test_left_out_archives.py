@@ -169,7 +169,7 @@ def test_archives_in_gzip_have_the_same_end(pack, tmp_path):
     (tmp_path / "3.tgz").write_bytes(gzip.compress(data)[:-20])
     assert sum(map(sum, counts(pack(tmp_path / "1.tar.gz")[0]).values())) == 3
     assert "2.TGZ: expected another member after b.cls" in refused(pack, tmp_path / "2.TGZ")
-    assert "3.tgz: expected a whole gzip file" in refused(pack, tmp_path / "3.tgz")
+    assert "3.tgz: expected a complete gzip file" in refused(pack, tmp_path / "3.tgz")
 
 
 @pytest.mark.parametrize(
@@ -187,7 +187,7 @@ def test_archives_in_other_compressions_are_named(pack, tmp_path, name, start, k
     "source, remedy",
     [
         ("shards/{0000..0127}.tar", "Braces are not expanded: take them out of the quotes, or write * or [0-9]"),
-        ("https://example.org/0.tar", "Addresses and commands (https:, pipe:) are not followed: download the files first"),
+        ("https://example.org/0.tar", "Addresses and commands (https:, pipe:) are not supported: download the files first"),
         ("hf://datasets/a/b/0.tar", "download the files first"),
         ("pipe:cat 0.tar", "download the files first"),
         ("none-*.tar", "found nothing there\n"),
@@ -203,7 +203,7 @@ def test_empty_archives_are_counted_or_refused(pack, tmp_path):
     archive(tmp_path / "s" / "c.tar", pair("x"))
     path, _, err = pack(tmp_path / "s")
     assert counts(path) == {"1": (1, 0)} and f"2 archives without images, such as {tmp_path}/s/a.tar" in err
-    assert "expected images (format tar), found 0. 1 archive without images" in refused(pack, tmp_path / "s" / "a.tar")
+    assert "expected images in the format tar, found none. 1 archive without images" in refused(pack, tmp_path / "s" / "a.tar")
     (tmp_path / "s" / "d.tar").touch()
     assert "d.tar: expected a tar file, found empty file" in refused(pack, tmp_path / "s")
 
@@ -227,15 +227,15 @@ def test_labels_without_an_image_and_other_members_are_counted(pack, tmp_path):
     [
         (pair("a") | {"b.jpg": b"", "b.txt": b"cat"}, "b.jpg: expected a label in b.cls or as \"label\" in b.json, found none in b.txt\n"),
         (pair("a") | {"b.jpg": b"", "b.json": b'{"caption": 1}'}, "found none in b.json\n"),
-        ({"cat/b.jpg": b"", "dog/c.jpg": b""}, "Where folders in the archive are the classes, unpack it and give the folder"),
-        (pair("b.1") | pair("b.2"), "b.2.png: expected one image of this stem, found two: a name's stem ends at its first dot"),
-        (pair("b") | {"b.mask.png": b""}, "so that b.png belongs to b, too. Leave one out, or rename them without further dots"),
+        ({"cat/b.jpg": b"", "dog/c.jpg": b""}, "If the folders in the archive are the classes, unpack it and give the folder"),
+        (pair("b.1") | pair("b.2"), "b.2.png: expected one image of this stem, found two. In WebDataset, the stem of a name ends at the first dot"),
+        (pair("b") | {"b.mask.png": b""}, "so b.png belongs to b, too. Leave one out, or rename them without further dots"),
         (pair("b") | {"b.jpg": b""}, "b.jpg: expected one image of this stem, found two"),
         (pair("b") | {"b.PNG": b""}, "b.png belongs to b, too. Leave one out, or give it a stem and its own label\n"),
         (pair("b") | {"b.x.cls": b"2"}, "b.x.cls: expected one cls of this stem, found two"),
         (pair("b") | {"b.cls": b"1\n2\n"}, "b.cls: expected a whole number or a name, found '1\\n2'"),
         (pair("b") | {"b.cls": b""}, "b.cls: expected a whole number or a name, found ''"),
-        (pair("b") | {"b.cls": b"\xff\xfe"}, "b.cls: expected a label, found"),
+        (pair("b") | {"b.cls": b"\xff\xfe"}, "b.cls: expected a label, but it cannot be read"),
     ],
 )
 def test_samples_that_are_not_one_image_and_its_label_are_refused(pack, tmp_path, members, message):
@@ -246,7 +246,7 @@ def test_members_of_one_name_are_refused(pack, tmp_path):
     path = archive(tmp_path / "0.tar", pair("a"))
     with tarfile.open(path, "a") as tar:
         tar.addfile(tarfile.TarInfo("a.png"))
-    assert "0.tar, a.png: expected one image of this stem, found two of the same name" in refused(pack, path)
+    assert "0.tar, a.png: expected one image of this stem, found two with the same name" in refused(pack, path)
 
 
 def test_dotted_names_without_a_conflict_are_read(pack, tmp_path):
@@ -296,7 +296,7 @@ def test_archives_that_look_like_sides_are_refused_unless_all_is_split_again(pac
     paths = [tmp_path / name for name in names]
     _, _, err = pack(*paths, code=3)
     assert "expected a side in the file's name, such as " in err and "Rename the files so" in err
-    assert "found one that only looks like " in err
+    assert "found a name that only looks like " in err
     path, *_ = pack(*paths, "--split", "hashed", "--test-share", 0.5)
     assert counts(path) == {"1": (2, 2)}
 
@@ -304,8 +304,8 @@ def test_archives_that_look_like_sides_are_refused_unless_all_is_split_again(pac
 def test_members_whose_paths_name_sides_are_refused_unless_all_is_split_again(pack, tmp_path):
     path = archive(tmp_path / "0.tar", pair("train/a", 1) | pair("train/b", 2) | pair("val/c", 3) | pair("val/d", 4))
     err = refused(pack, path)
-    assert "0.tar, train/a.png: expected sides, found none, and paths that look like sides here and in" in err
-    assert "0.tar, val/c.png. Write an archive for each side, with train or test in its name, or let --split hashed" in err
+    assert "0.tar, train/a.png: expected sides, found only paths that look like sides, here and in" in err
+    assert "0.tar, val/c.png. Write an archive for each side, with train or test in its name, or use --split hashed" in err
     assert counts(pack(path, "--split", "hashed")[0]) == {"1": (3, 1)}
     assert counts(pack(path.rename(tmp_path / "train-0.tar"))[0]) == {"1": (4, 0)}
 
@@ -314,7 +314,7 @@ def test_archives_of_which_some_have_a_side_are_refused(pack, tmp_path):
     for number, name in enumerate(("train-0.tar", "more.tar")):
         archive(tmp_path / "s" / name, pair("a", number))
     err = refused(pack, tmp_path / "s")
-    assert "more.tar, a.png: expected a side, train or test, as" in err and "or take --split hashed" in err
+    assert "more.tar, a.png: expected a side (train or test), because" in err and "or use --split hashed" in err
 
 
 def test_three_sides_are_reported(pack, tmp_path):
@@ -322,7 +322,7 @@ def test_three_sides_are_reported(pack, tmp_path):
         archive(tmp_path / "s" / name, pair("a", number))
     path, _, err = pack(tmp_path / "s")
     assert counts(path) == {"1": (1, 3)}
-    assert "archives named test and archives named val are the test side together" in err
+    assert "archives named test and archives named val together are the test side" in err
 
 
 def test_what_lies_beside_archives_is_counted(pack, tmp_path):

@@ -109,7 +109,7 @@ def test_a_test_side_of_another_name_beside_train_is_named(pack, tmp_path, name)
 
 def test_a_test_side_alone_is_refused(pack, tmp_path):
     root = tree(tmp_path / "s", "test/a/1.png", "test/b/1.png")
-    assert f"To pack its images alone, with a split by hash, give {root}/test" in refused(pack, root)
+    assert f"To pack only its images, split by hash, give {root}/test" in refused(pack, root)
 
 
 def test_three_sides_are_reported(pack, tmp_path):
@@ -141,7 +141,7 @@ def test_test_images_without_labels_in_a_folder_are_no_side(pack, tmp_path, path
 def test_classes_named_like_sides_are_named(pack, tmp_path, names):
     root = tree(tmp_path / "s", *(f"{name}/1.png" for name in names))
     like_sides = ", ".join(sorted(set(names) - {"cat", "dog", "sample"}))
-    assert f"note: {root}: named like sides, and taken as classes: {like_sides}\n" in pack(root)[2]
+    assert f"note: {root}: used as classes, although named like sides: {like_sides}\n" in pack(root)[2]
 
 
 @pytest.mark.parametrize("names", [("bus", "car", "train"), ("valid", "invalid"), ("test", "control"), ("train_station", "office"), ("test_tube",)])
@@ -177,7 +177,7 @@ def test_a_source_given_twice_is_refused(pack, tmp_path):
     root = folder(tmp_path / "s", {"a": 2})
     (tmp_path / "again").symlink_to(root)
     _, _, err = pack(root, tmp_path / "again", code=3)
-    assert f"{tmp_path}/again: expected every source once, found it again as {root}" in err
+    assert f"{tmp_path}/again: expected every source once, found this one again as {root}" in err
 
 
 # Too high, too low
@@ -192,7 +192,7 @@ def test_a_source_given_twice_is_refused(pack, tmp_path):
         (["pets/train/cat/1.png", "pets/test/cat/2.png"], "{root}/pets perhaps"),
         (["images/cat/1.png", "images/dog/1.png", "masks/cat/1.png"], "Give {root}/images"),
         (["photo/cat/1.png", "sketch/cat/1.png"], "--leaf-folders makes every folder that contains images a class, --top-folders"),
-        (["photo/cat/1.png", "photo/dog/1.png", "sketch/cat/1.png"], "To pack one of these folders alone, give it"),
+        (["photo/cat/1.png", "photo/dog/1.png", "sketch/cat/1.png"], "To pack only one of these folders, give it"),
         (["train/images/cat/1.png", "test/images/cat/2.png"], "Move the folders of {root}/train/images to {root}/train"),
         (["train/cat/1.png", "train/dog/1.png", "test/x/cat/1.png"], "Move the folders of {root}/test/x to {root}/test"),
     ],
@@ -247,13 +247,13 @@ def test_a_class_folder_as_source_names_the_folder_above(pack, tmp_path, options
 )
 def test_folders_of_files_by_kind_are_no_classes(pack, tmp_path, paths):
     err = refused(pack, tree(tmp_path / "s", *paths))
-    assert "whose names are no classes" in err and "CSV manifest" in err
+    assert "which are not classes" in err and "CSV file" in err
 
 
 def test_a_source_without_images_says_what_it_has(pack, tmp_path):
     root = tree(tmp_path / "s", "a/1.bmp", "a/2.BMP", "b/1.tiff", "b/notes")
     err = refused(pack, root)
-    assert "found 0." in err and "4 files left out that don't end in" in err
+    assert "found none." in err and "4 files left out that don't end in" in err
     assert "2 .bmp, 1 .tiff, 1 without an ending" in err
     assert "found none of them but 2 .heic" in refused(pack, tree(tmp_path / "flat", "1.heic", "2.heic"))
     (tmp_path / "x.zip").write_text("x")
@@ -262,7 +262,7 @@ def test_a_source_without_images_says_what_it_has(pack, tmp_path):
 
 def test_class_folders_beside_an_archive_or_a_data_file_need_a_word(pack, tmp_path):
     root = tree(tmp_path / "s", "train/a/1.png", "test/a/2.png", "downloaded.tgz")
-    assert "expected one format, found tar and folder. Say with --format which" in refused(pack, root)
+    assert "expected one format, found tar and folder. Choose one with --format" in refused(pack, root)
     path, _, err = pack(root, "--format", "folder")
     assert counts(path) == {"a": (1, 1)} and "1 .tgz" in err
 
@@ -334,12 +334,12 @@ def test_a_folder_that_cannot_be_read_is_refused(pack, tmp_path, monkeypatch):
         return scandir(path)
 
     monkeypatch.setattr(os, "scandir", refuse)
-    assert f"{root}/b: expected a folder that can be read, found: Permission denied" in refused(pack, root)
+    assert f"{root}/b: the folder cannot be read: Permission denied" in refused(pack, root)
 
 
 def test_classes_of_one_side_only(pack, tmp_path):
     root = tree(tmp_path / "s", "train/a/1.png", "train/b/1.png", "test/a/1.png", "test/c/1.png")
-    assert "class 'c': expected training images, found 1 test image" in refused(pack, root)
+    assert "class 'c': expected training images, found only 1 test image" in refused(pack, root)
     (root / "test" / "c" / "1.png").unlink()
     (root / "test" / "c").rmdir()
     path, _, err = pack(root)

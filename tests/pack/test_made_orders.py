@@ -60,11 +60,11 @@ def test_tasks_may_have_sizes_of_their_choice(protocol):
 @pytest.mark.parametrize(
     "options, message",
     [
-        (["--base", 4], "--base, --increment: expected both or none"),
-        (["--base", 4, "--increment", 2, "--classes-per-task", 2], "--classes-per-task: expected without --base and --increment"),
-        (["--classes-per-task", "5,2", "--tasks", 3], "--tasks: expected 2, as --classes-per-task has numbers, or no --tasks, found 3"),
-        (["--domains", "--base", 4, "--increment", 2], "--base: expected without --domains"),
-        (["--domains", "--order", "numpy:0"], "--order: expected without --domains"),
+        (["--base", 4], "--base, --increment: expected both or neither"),
+        (["--base", 4, "--increment", 2, "--classes-per-task", 2], "--classes-per-task cannot be combined with --base and --increment"),
+        (["--classes-per-task", "5,2", "--tasks", 3], "--tasks: expected 2, because --classes-per-task has 2 numbers, found 3"),
+        (["--domains", "--base", 4, "--increment", 2], "--base cannot be combined with --domains"),
+        (["--domains", "--order", "numpy:0"], "--order cannot be combined with --domains"),
         (["--order", "numpy:x"], "--order: expected numpy:SEED with a whole number, such as numpy:0, found 'numpy:x'"),
     ],
 )
@@ -75,8 +75,8 @@ def test_options_that_contradict_each_other_are_wrong_usage(protocol, options, m
 @pytest.mark.parametrize(
     "options, message",
     [
-        (["--base", 11, "--increment", 2], "enough for 0 of 1 task of 11 classes. Take fewer classes a task (--classes-per-task, --base), or make a larger pack"),
-        (["--order", "no-such-file"], "no-such-file: expected a file with a class name a line, found nothing there. Give its path, or numpy:SEED"),
+        (["--base", 11, "--increment", 2], "enough for 0 of 1 task of 11 classes. Use fewer classes per task (--classes-per-task, --base), or make a larger pack"),
+        (["--order", "no-such-file"], "no-such-file: expected a file with one class name per line, found nothing there. Correct the path, or give numpy:SEED"),
     ],
 )
 def test_options_that_do_not_fit_the_pack_are_refused(protocol, options, message):
@@ -108,7 +108,7 @@ def test_a_file_orders_the_classes(protocol, tmp_path):
     "lines, message",
     [
         ([*NAMES, "c11x"], "order.txt, class 11: the pack has no class 'c11x'; the nearest is 'c1'"),
-        ([*NAMES, "c3"], "order.txt, class 11: 'c3' is there before, as class 4. Name every class once"),
+        ([*NAMES, "c3"], "order.txt, class 11: 'c3' is already there as class 4. Name every class once"),
         (NAMES[:8], "order.txt: expected all 10 classes of the pack, found 8. Add 'c8', 'c9'; --tasks leaves the last ones out"),
         (["c0 ", *NAMES[1:]], "order.txt, class 1: the pack has no class 'c0 '; the nearest is 'c0'"),
         ([], "expected all 10 classes of the pack, found 0"),
@@ -133,7 +133,7 @@ def test_numpys_order_is_said_and_written_out(protocol):
 
 def test_the_shape_of_the_tasks_is_required(protocol):
     _, _, err = protocol(code=2)
-    assert "expected the shape of the tasks: --tasks, --classes-per-task, --base with --increment, or --domains, found none" in err
+    assert "expected --tasks, --classes-per-task, --base with --increment, or --domains, found none of them" in err
     assert f"{len(NAMES)} classes of the pack have enough samples" in err
     tasks, read, err = protocol("--tasks", 3)
     assert sizes(tasks) == [len(NAMES) // 3] * 3 and (read["train_per_class"], read["test_per_class"]) == (0, 0)

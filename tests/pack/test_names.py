@@ -56,7 +56,7 @@ def test_names_that_cant_be_printed_are_refused(name):
 
 @pytest.mark.parametrize("name", ["", " ", "\u00a0"], ids=ascii)
 def test_empty_names_are_refused(name):
-    with pytest.raises(InputError, match="found none but blanks"):
+    with pytest.raises(InputError, match="found only blanks"):
         check_names(["dog", name])
 
 
@@ -159,7 +159,7 @@ def test_packs_of_before_are_shown_and_accepted_with_a_note(tmp_path, capsys, mo
 def test_names_of_protocols(name, capsys):
     with pytest.raises(SystemExit) as stop:
         main(["protocol", "--pack", "p", "--out", "o", "--name", name])
-    assert stop.value.code == 2 and "is no name on one line" in capsys.readouterr().err
+    assert stop.value.code == 2 and "expected a name on one line" in capsys.readouterr().err
 
 
 def broken(path, **changes):

@@ -26,7 +26,7 @@ def write(tmp_path, capsys):
 def test_a_folder_is_wrong_usage(tmp_path, verb):
     (tmp_path / "data").mkdir()
     _, err = run(*verb.split(), "--out", f"{tmp_path}/data/", code=2)
-    assert f"--out: expected a file, found the folder {tmp_path}/data/\n" in err
+    assert f"--out: expected a file, found the folder {tmp_path}/data/; see palimpsest pack " in err
     assert list(tmp_path.iterdir()) == [tmp_path / "data"]
 
 

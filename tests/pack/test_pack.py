@@ -350,7 +350,7 @@ def test_a_protocol_of_domains_has_the_labels_that_all_share(tmp_path):
         assert task["classes"] == [f"{task['name']}/{label}" for label in task["labels"]]
     out.unlink()
     _, err = run(*arguments, "--train", 2, "--test", 1, code=3)
-    assert "0 labels have 2 training" in err and not out.exists()
+    assert "with 2 training samples and 1 test sample in every domain, found 0 labels" in err and not out.exists()
 
 
 def test_a_protocol_of_all_samples_says_0(make, tmp_path):

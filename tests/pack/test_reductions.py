@@ -55,7 +55,7 @@ def test_without_numbers_of_samples_both_sides_are_enough(make):
     _, err = make({"a": (1, 1)}, *options, "--train", 0, "--test", 0, code=3)
     assert "1 of the pack's 1 class has samples on both sides" in err and "or fewer samples" not in err
     _, err = make(TEN, *options, "--train", 9, code=3)
-    assert "Take fewer classes a task (--classes-per-task, --base) or fewer samples (--train 0 --test 0 takes all that a class has)" in err
+    assert "Use fewer classes per task (--classes-per-task, --base) or fewer samples (--train 0 --test 0 takes all that a class has)" in err
 
 
 def test_samples_that_no_task_uses_are_counted(make):
@@ -72,23 +72,23 @@ def test_domains_labels_and_classes_left_out_are_named(make):
     assert {task["name"] for task in tasks} == {"photo", "sketch"}
     assert "2 classes left out, with fewer than 2 training samples or 2 test samples: clipart/cat (1 and 2), clipart/dog (1 and 2)" in err
     assert "4 classes left out, not named DOMAIN/LABEL or not in every domain: photo/owl, plain, /x, y/" in err
-    assert "1 domain left out, without a class of enough samples: clipart" in err
+    assert "1 domain left out, because none of its classes has enough samples: clipart" in err
     assert "8 of 12 training samples are used" in err
     classes = {f"{domain}/{label}": (1, 1) for domain, label in (("a", "caf\u00e9"), ("b", "cafe\u0301"))}
     _, err = make(classes | {f"{domain}/{label}": (1, 1) for domain in "ab" for label in "xy"}, "--domains", "--train", 1, "--test", 1)
     assert r"(bytes b'cafe\xcc\x81')" in err and r"(bytes b'caf\xc3\xa9') look alike" in err
     _, err = make({"a/x": (1, 1), "a/y": (1, 1), "b/x": (1, 1)}, "--domains", "--train", 1, "--test", 1, code=3)
-    assert "1 label has 1 training sample and 1 test sample in every one of 2 domains" in err and "a has 2; b has 1" in err
+    assert "at least two labels with 1 training sample and 1 test sample in every domain, found 1 label for 2 domains; a has 2; b has 1. " in err
 
 
 @pytest.mark.parametrize("options", [("--classes-per-task", 1), ("--classes-per-task", "2,1"), ("--base", 1, "--increment", 2), ("--base", 2, "--increment", 1)])
 def test_a_task_of_one_class_is_wrong_usage(options, tmp_path, capsys):
     pack = token_pack(tmp_path / "p.h5", dict.fromkeys("abc", (1, 1)))
     assert main(["protocol", "--pack", str(pack), "--name", "n", "--out", str(tmp_path / "o"), *map(str, options)]) == 2
-    assert "1 is below 2: a task needs two classes to distinguish" in capsys.readouterr().err
+    assert "expected 2 or more, found 1. A task needs at least two classes" in capsys.readouterr().err
     with pytest.raises(SystemExit) as stop:
         main(["protocol", "--pack", str(pack), "--name", "n", "--out", "o", "--classes-per-task", "0"])
-    assert stop.value.code == 2 and "0 is not a positive number" in capsys.readouterr().err
+    assert stop.value.code == 2 and "expected a positive number, found 0" in capsys.readouterr().err
 
 
 def test_all_classes_below_the_minimum_are_named(pack, tmp_path):
@@ -156,7 +156,7 @@ def longest(path):
 def test_texts_that_are_cut_are_counted_and_recorded(debian):
     path, source, err = debian("--sections", 2, "--train", 6)
     assert longest(path) == 128 and (source["most_tokens"], source["texts_cut"], source["longest_text"]) == (128, 2, 202)
-    assert "2 of 16 texts are cut at 128 tokens; the longest has 202. --max-length sets it" in err
+    assert "2 of 16 texts are cut at 128 tokens; the longest has 202. --max-length sets the limit" in err
 
 
 def test_the_cut_is_a_setting(debian):
@@ -167,7 +167,7 @@ def test_the_cut_is_a_setting(debian):
     with h5py.File(path) as file:
         lengths = file["shape"][:, 0]
     assert sorted(lengths)[-3:] == [4, 142, 202]
-    assert "--max-length: expected more than the 2 special tokens of a text, found 2" in debian("--max-length", 2, code=3)[2]
+    assert "--max-length: expected more than 2, the number of special tokens of a text, found 2" in debian("--max-length", 2, code=3)[2]
 
 
 @pytest.mark.parametrize(
@@ -181,7 +181,7 @@ def test_the_cut_is_a_setting(debian):
 )
 def test_the_positions_of_the_model_bound_the_cut(debian, config, positions):
     _, _, err = debian("--max-length", positions + 1, config=config, code=3)
-    assert f"--max-length: expected at most {positions}, the positions that" in err and "config.json" in err
+    assert f"--max-length: expected at most {positions}, the number of positions in" in err and "config.json" in err
     path, *_ = debian("--sections", 2, "--train", 6, "--max-length", positions, config=config)
     assert longest(path) == positions
     path, source, _ = debian("--sections", 2, "--train", 6, config=config)
@@ -190,7 +190,7 @@ def test_the_positions_of_the_model_bound_the_cut(debian, config, positions):
 
 def test_a_model_with_fewer_token_ids_than_the_tokenizer_is_refused(debian):
     assert "expected a vocabulary of at most 302" in debian(config={"vocab_size": 302}, code=3)[2]
-    assert "expected the JSON of a model's settings" in debian(config=[1], code=3)[2]
+    assert "expected a model's settings in JSON" in debian(config=[1], code=3)[2]
 
 
 def test_sections_and_packages_left_out_are_named_or_counted(debian):
@@ -198,7 +198,7 @@ def test_sections_and_packages_left_out_are_named_or_counted(debian):
     index += stanza("e", "oldlibs", "w291") + "Package: f\nSection: c\n\n" + stanza("p0", "a", "again") + stanza("g", "a", "w290")
     _, _, err = debian("--sections", 2, index=index)
     assert "1 package left out without a name, section or description, and 2 repeated ones" in err
-    assert "say nothing about them: oldlibs (1)" in err
+    assert "say nothing about the section: oldlibs (1)" in err
     assert "with too few descriptions for 4 training texts and 2 test texts: small (1)" in err
     assert "beyond the 2 largest: c (6)" in err
     assert "12 of the 16 descriptions of 2 sections are used" in err
@@ -207,7 +207,7 @@ def test_sections_and_packages_left_out_are_named_or_counted(debian):
 @pytest.mark.parametrize("data", [gzip.compress(b"Package: a"), b"<html>"], ids=["gzip", "web page"])
 def test_an_index_that_is_none_is_refused(tmp_path, data):
     (tmp_path / "Packages").write_bytes(data)
-    with pytest.raises(InputError, match="Packages: expected an unpacked Packages file, with lines of Package:, found none; it begins"):
+    with pytest.raises(InputError, match="Packages: expected an uncompressed Packages file with Package: lines, found a file that begins"):
         read_index(tmp_path / "Packages")
 
 

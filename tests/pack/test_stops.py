@@ -95,7 +95,7 @@ def test_a_signal_to_the_parent_alone_ends_its_workers_and_the_next_call_continu
     call.wait_for(lambda: journal.exists() and journal.stat().st_size)
     assert call.stop(signal.SIGTERM, os.kill)[0] == 85
     again = subprocess.run([*call.process.args], capture_output=True, text=True)
-    assert again.returncode == 0 and "continuing after" in again.stderr
+    assert again.returncode == 0 and "resuming after" in again.stderr
     assert counts(tmp_path / "p.h5") == {"a": (72, 18)}
     assert sorted(path.name for path in tmp_path.iterdir()) == ["p.h5"]
 
@@ -145,7 +145,7 @@ def slowed(tmp_path):
 def ends_with_nothing(call, begun, tmp_path, number, kept):
     call.wait_for(begun.exists)
     code, lines = call.stop(number)
-    stays = "nothing half-written stays; the same command starts from the beginning"
+    stays = "no partial files are left; the same command starts from the beginning"
     assert (code, lines) == (128 + number, [f"palimpsest pack: stopped by {number.name}; {stays}"])
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["site", *kept])
 
@@ -198,7 +198,7 @@ def test_the_time_of_imports_counts(tmp_path, slowed, number):
     begun.unlink()
     call = Call(TABLE, tmp_path, env=env)
     call.wait_for(begun.exists)
-    assert call.stop(number) == (128 + number, [f"results-table: stopped by {number.name}; it writes no files"])
+    assert call.stop(number) == (128 + number, [f"results-table: stopped by {number.name}; no files were written"])
 
 
 def test_results_table(tmp_path, slowed):
@@ -206,7 +206,7 @@ def test_results_table(tmp_path, slowed):
     (tmp_path / "manifest.json").write_text("{}")
     call = Call(TABLE, tmp_path, env=env)
     call.wait_for(begun.exists)
-    assert call.stop(signal.SIGTERM) == (128 + signal.SIGTERM, ["results-table: stopped by SIGTERM; it writes no files"])
+    assert call.stop(signal.SIGTERM) == (128 + signal.SIGTERM, ["results-table: stopped by SIGTERM; no files were written"])
 
 
 def test_measurements_end_with_what_they_run(tmp_path):
@@ -247,5 +247,5 @@ def test_texts_that_are_encoded_stay_and_the_same_command_continues(tmp_path, sl
     stays = f"the tokens of 3,000 texts stay in {tmp_path / 'p.h5.partial'}; the same command continues there"
     assert (code, lines) == (85, [f"palimpsest pack: stopped by SIGTERM; {stays}"])
     done = subprocess.run([sys.executable, PROGRAM, *map(str, arguments)], capture_output=True, text=True, check=True)
-    assert "the tokens of 2,048 texts are there from an earlier call" in done.stderr and (tmp_path / "p.h5").exists()
+    assert "resuming after 2,048 texts of an earlier call" in done.stderr and (tmp_path / "p.h5").exists()
     assert not (tmp_path / "p.h5.partial").exists()

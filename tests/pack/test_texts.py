@@ -75,9 +75,9 @@ CSV, LINES = as_csv(ROWS), as_json_lines(ROWS)
 FILES = {
     "a.csv": (CSV.encode(), ""),
     "b.csv": (CSV.encode("utf-8-sig"), "UTF-8 with a byte order mark"),
-    "c.csv": (CSV.encode("utf-16"), "read as UTF-16, as its first bytes say"),
-    "d.csv": (CSV.encode("utf-16-le"), "read as UTF-16-LE, since every second byte is 0"),
-    "e.csv": (CSV.encode("cp1252"), "read as cp1252, since no line with other than ASCII characters is UTF-8"),
+    "c.csv": (CSV.encode("utf-16"), "read as UTF-16, because of its first bytes"),
+    "d.csv": (CSV.encode("utf-16-le"), "read as UTF-16-LE, because every second byte is 0"),
+    "e.csv": (CSV.encode("cp1252"), "read as cp1252, because no line with non-ASCII characters is UTF-8"),
     "f.csv": (as_csv(ROWS, ";", "\r\n").encode(), "separated by semicolons, not by commas"),
     "g.tsv": (as_csv(ROWS, "\t").encode(), ""),
     "h.csv.gz": (gzip.compress(CSV.encode()), ""),
@@ -105,7 +105,7 @@ def test_parquet_and_arrow_are_read_alike(texts, tmp_path):
         save_to_disk(tmp_path / "saved" / side, [row for row in ROWS if row["split"] == side])
     (tmp_path / "saved" / "dataset_dict.json").write_text('{"splits": ["train", "test", "unsupervised"]}')
     found, err = texts(tmp_path / "saved")
-    assert found == BY_CLASS and "splits left out, whose names say no side: unsupervised" in err
+    assert found == BY_CLASS and "splits left out, whose names give no side: unsupervised" in err
     assert texts(tmp_path / "saved" / "train", tmp_path / "saved" / "test")[0] == BY_CLASS
     save_to_disk(tmp_path / "lost", [*ROWS, {"text": "w1", "label": None}])
     assert "row 32: column 'label': expected a value, found none" in texts(tmp_path / "lost")[1]
@@ -124,7 +124,7 @@ def test_file_names_say_sides(texts, tmp_path, names):
         (tmp_path / name).write_text(as_csv([row for row in ROWS if row["split"] == side]))
     sources = ["data"] if "data" in names[0] else names
     found, err = texts(*(tmp_path / name for name in sources))
-    assert found == BY_CLASS and "sides are taken from the names of the sources: 1 training file and 1 test file" in err
+    assert found == BY_CLASS and "the names of the sources give the sides: 1 training file and 1 test file" in err
     found, err = texts(*(tmp_path / name for name in sources), "--test-share", "0.5")
     assert found != BY_CLASS and len(found) == 36 and "names of the sources" not in err
     assert "--group: expected a split by hash, found sides" in texts(*(tmp_path / name for name in sources), "--group", "split", code=3)[1]
@@ -134,16 +134,16 @@ def test_validation_files_beside_test_files_are_left_out(texts, tmp_path):
     for side in ("train", "test", "val"):
         (tmp_path / f"{side}.csv").write_text(as_csv([row for row in ROWS if row["split"] == side.replace("val", "test")]))
     found, err = texts(tmp_path / "*.csv")
-    assert found == BY_CLASS and "validation files are left out, since there are test files: " in err
+    assert found == BY_CLASS and "validation files are left out, because there are test files: " in err
     (tmp_path / "more.csv").write_text(CSV)
-    assert "more.csv: expected a name that says one side" in texts(tmp_path / "*.csv", code=3)[1]
+    assert "more.csv: expected a name with one side" in texts(tmp_path / "*.csv", code=3)[1]
 
 
 def test_val_and_test_rows_are_said_to_be_one_side(texts, tmp_path):
     rows = [row | {"split": "val"} if i == 6 else row for i, row in enumerate(ROWS)]
     (tmp_path / "a.csv").write_text(as_csv(rows))
     found, err = texts(tmp_path / "a.csv", "--split", "split")
-    assert found == BY_CLASS and "1 text of val and 11 texts of test are the test side together" in err
+    assert found == BY_CLASS and "1 text of val and 11 texts of test together are the test side" in err
 
 
 def test_a_split_by_hash_gives_each_class_its_share_and_depends_on_no_order(texts, tmp_path):
@@ -152,7 +152,7 @@ def test_a_split_by_hash_gives_each_class_its_share_and_depends_on_no_order(text
     found, _ = texts(tmp_path / "a.csv", "--test-share", 0.25)
     in_order = read_rows(tmp_path / "pack.h5", ALL_WORDS)
     assert {name: sum(row[:2] == (name, True) for row in found) for name in ("cat", "dog", "bär")} == {"cat": 3, "dog": 3, "bär": 3}
-    assert texts(tmp_path / "b.csv", "--test", 0.25)[0] == found
+    assert texts(tmp_path / "b.csv", "--test-share", 0.25)[0] == found
     assert read_rows(tmp_path / "pack.h5", ALL_WORDS) == in_order
     assert texts(tmp_path / "a.csv", "--test-share", 0.25, "--seed", 2)[0] != found
 
@@ -191,9 +191,9 @@ def test_pairs_are_encoded_as_the_tokenizer_does(texts, tmp_path):
     found, _ = texts(tmp_path / "a.jsonl", "--text", "premise,hypothesis", tokenizer=folder)
     assert {(name, text) for name, _, text in found} == {(str(row["label"]), f"{row['premise']} [SEP] {row['hypothesis']}") for row in rows}
     assert texts(tmp_path / "a.jsonl", "--text", "premise", "--text", "hypothesis", tokenizer=folder)[0] == found
-    assert "--text: expected one column or two different ones, found a, b, c" in texts(tmp_path / "a.jsonl", "--text", "a,b,c", code=2)[1]
+    assert "--text: expected one column, or two different columns, found a, b, c" in texts(tmp_path / "a.jsonl", "--text", "a,b,c", code=2)[1]
     _, err = texts(tmp_path / "a.jsonl", "--text", "premise,hypothesis", "--max-length", 5, tokenizer=folder)
-    assert "20 of 20 texts are cut at 5 tokens; the longest has 6. --max-length sets it" in err
+    assert "20 of 20 texts are cut at 5 tokens; the longest has 6. --max-length sets the limit" in err
 
 
 def test_domains_name_the_classes(texts, tmp_path):
@@ -237,7 +237,7 @@ def test_an_interrupted_call_continues_where_it_was(texts, tmp_path, monkeypatch
     monkeypatch.setattr(make, "encode", lambda tokenizer, batch, original=make.encode: encoded.append(len(batch)) or original(tokenizer, batch))
     found, err_again = texts(tmp_path / "a.jsonl", "--split", "split")
     assert encoded == [0, 10, 6] and found == whole and (tmp_path / "pack.h5").read_bytes() == content
-    assert "the tokens of 20 texts are there from an earlier call" in err_again and "1 of 37 rows skipped" in err and "1 of 37 rows skipped" in err_again
+    assert "resuming after 20 texts of an earlier call" in err_again and "1 of 37 rows skipped" in err and "1 of 37 rows skipped" in err_again
     assert not (tmp_path / "pack.h5.partial").exists()
 
 
@@ -250,7 +250,7 @@ def test_damaged_tokens_of_an_earlier_call_are_refused(texts, tmp_path, monkeypa
             texts(tmp_path / "a.csv", "--split", "split")
     tokens = tmp_path / "pack.h5.partial" / "tokens"
     tokens.write_bytes(bytes(tokens.stat().st_size))
-    assert "pack.h5.partial: expected the tokens written before, found others. Call again" in texts(tmp_path / "a.csv", "--split", "split", code=3)[1]
+    assert "pack.h5.partial: expected the tokens that were written before, found others. Repeat the command" in texts(tmp_path / "a.csv", "--split", "split", code=3)[1]
 
 
 @pytest.mark.parametrize(
@@ -315,4 +315,4 @@ def test_what_is_left_by_another_command_is_not_used(texts, tmp_path):
 def test_the_old_name_of_max_length_is_hinted_at(tmp_path, capsys):
     with pytest.raises(SystemExit) as stop:
         main(["texts", "a.csv", "--tokenizer", "t", "--out", "o", "--max-tokens", "9"])
-    assert stop.value.code == 2 and "--max-tokens is called --max-length now" in capsys.readouterr().err
+    assert stop.value.code == 2 and "--max-tokens was renamed. Use --max-length" in capsys.readouterr().err

@@ -46,15 +46,15 @@ def test_labels_and_sides_of_the_source_count_for_nothing(texts):
 @pytest.mark.parametrize(
     "text, message",
     [
-        ("id,text\n1,w1\n2,\n3,w3\n", "a.csv, line 3: column 'text': expected a text, found nothing but blanks"),
-        ("text\nw1\n\nw3\n\n", "a.csv, line 3: column 'text': expected a text, found nothing but blanks"),
-        ("id,text\n1,w1\n2,w1,w2\n3,w3\n", "a.csv, line 3: expected 2 fields as line 1 has columns, found 3"),
+        ("id,text\n1,w1\n2,\n3,w3\n", "a.csv, line 3: column 'text': expected a text, found only blanks"),
+        ("text\nw1\n\nw3\n\n", "a.csv, line 3: column 'text': expected a text, found only blanks"),
+        ("id,text\n1,w1\n2,w1,w2\n3,w3\n", "a.csv, line 3: expected 2 fields, one per column of line 1, found 3"),
     ],
 )
 def test_a_row_that_cannot_be_packed_is_refused(texts, tmp_path, text, message):
     err = texts({"a.csv": text}, code=3)[1]
     assert message in err and "skipped" not in err
-    assert "expected rows that can all be packed, so that sample n is row n, found 1 of 3 rows that can't be, as listed above. Repair or delete them" in err
+    assert "1 of 3 rows cannot be packed, as listed above. With --unlabelled, sample n must be row n: repair or delete these rows" in err
     assert not (tmp_path / "pack.h5").exists() and not (tmp_path / "pack.h5.partial").exists()
 
 
@@ -70,4 +70,4 @@ def test_a_file_without_rows_is_refused(texts):
 @pytest.mark.parametrize("option", OPTIONS)
 def test_options_of_labels_and_sides_are_wrong_usage(texts, option):
     value = {"--test-share": 0, "--minimum-per-class": 0, "--seed": 1}.get(option, "text")
-    assert f"{option}: expected without --unlabelled" in texts({"a.csv": "text\nw1\n"}, option, value, code=2)[1]
+    assert f"{option} cannot be combined with --unlabelled" in texts({"a.csv": "text\nw1\n"}, option, value, code=2)[1]

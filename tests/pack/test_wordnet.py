@@ -98,7 +98,7 @@ def test_a_text_is_kept_once_in_the_class_where_it_is_first(wordnet, database):
         file.write(line(90, 38, "w40 w0") + line(91, 38, 'w3 w3; "w9"'))  # as in the verbs, as in noun.animal
     after, _, err = wordnet(name="second.h5")
     assert after == before
-    assert "2 of 31 texts left out, which are there before; 1 text is in several classes and stays in the first" in err
+    assert "2 of 31 texts left out, because they repeat earlier ones; 1 text is in several classes and stays in the first" in err
     everything = [text for sides in after.values() for side in sides for text in side]
     assert len(set(everything)) == len(everything)
 
@@ -115,7 +115,7 @@ def test_the_split_depends_on_the_texts_alone(wordnet, database):
 def test_a_missing_database_names_the_debian_package(wordnet, database):
     (database / "data.verb").unlink()
     err = wordnet(code=3)
-    assert "data.verb: expected WordNet's database, found: No such file" in err and "apt-get install wordnet-base" in err
+    assert "data.verb: expected a file of WordNet's database, but it cannot be read: No such file" in err and "apt-get install wordnet-base" in err
 
 
 @pytest.mark.parametrize("bad", ["00000001 45 n 01 word 0 000 | gloss", "00000001 05 n 01 word 0 000", "no line of WordNet"])

@@ -57,7 +57,7 @@ def test_the_page_of_a_comparison(compared, report, tmp_path):
 
 def test_what_cannot_be_compared_is_refused(compared, golden, report, tmp_path):
     shutil.copytree(compared[0], tmp_path / "copy")
-    assert "counts twice" in report(compared[0], tmp_path / "copy", code=2)
+    assert "Give only one of them" in report(compared[0], tmp_path / "copy", code=2)
     os.remove(golden / "manifest.json")
     assert "expected a run with a finished task" in report(compared[0], golden, code=3)
     assert "--watch" in report(compared[0], compared[1], "--watch", code=2)

@@ -47,7 +47,7 @@ def test_confusion_and_sweep(reference_run, predictions, sweep, report, tmp_path
     found = json.loads(sweep.read_text())
     for point in found["points"]:
         assert f"all tasks, α {point['alpha']:.4g}: {100 * point['all']['accuracy']:.1f}</title>" in figure(text, "sweep")
-    assert "nothing may be chosen on it" in figure(text, "sweep")
+    assert "choose nothing by it" in figure(text, "sweep")
 
 
 def test_files_of_another_kind_are_refused(reference_run, golden, predictions, sweep, report, tmp_path):
@@ -59,4 +59,4 @@ def test_files_of_another_kind_are_refused(reference_run, golden, predictions, s
     (tmp_path / "other.json").write_text('{"type": "evaluation"}')
     assert "expected JSON of type 'sweep', found 'evaluation'" in report(reference_run, *out, "--sweep", tmp_path / "other.json", code=3)
     for option in ("--predictions", "--sweep"):
-        assert "found nothing there; make it" in report(reference_run, *out, option, tmp_path / "nowhere", code=3)
+        assert "found nothing there. Make it" in report(reference_run, *out, option, tmp_path / "nowhere", code=3)

@@ -275,8 +275,8 @@ def test_missing_folders_are_made(golden, report, tmp_path):
     [
         ("--out", "folder", "--out: expected the name of a file, found the folder"),
         ("--figures", "file", "--figures: expected a folder, found the file"),
-        ("--figures", "file/x", "--figures: expected a path through folders, found the file"),
-        ("--out", "file/x.html", "--out: expected a path through folders, found the file"),
+        ("--figures", "file/x", "--figures: expected only folders above the path, found the file"),
+        ("--out", "file/x.html", "--out: expected only folders above the path, found the file"),
     ],
 )
 def test_places_that_cannot_be_written_are_wrong_usage(golden, report, tmp_path, option, place, message):
@@ -287,7 +287,7 @@ def test_places_that_cannot_be_written_are_wrong_usage(golden, report, tmp_path,
 
 
 def test_a_failed_write_names_the_file_alone(tmp_path):
-    with pytest.raises(OSError, match=r"/here: expected a file that can be written, found: Is a directory$"):
+    with pytest.raises(OSError, match=r"/here: the file cannot be written: Is a directory$"):
         (tmp_path / "here").mkdir()
         write_file(str(tmp_path / "here"), "x")
     assert [path.name for path in tmp_path.iterdir()] == ["here"]

@@ -166,11 +166,11 @@ def test_runs_of_another_score_are_refused(plain, scored, golden, report, tmp_pa
     for other, title in ((scored, "task score"), (golden, "accuracy")):
         said = report(plain, other, code=3)
         assert said == (
-            f"palimpsest report: {other}: expected a run that is measured by exact match, as {plain} is, found one by {title}: "
-            "these can't be compared, name runs of one kind\n"
+            f"palimpsest report: {other}: expected a run scored by exact match, like {plain}, found one scored by {title}. "
+            "They can't be compared: give runs with the same score\n"
         )
         said = report(plain, "--reference", other, "--out", tmp_path / "no.html", code=3)
-        assert f"expected a run that is measured by exact match, found one by {title}" in said
+        assert f"expected a run scored by exact match, found one scored by {title}" in said
     assert not (tmp_path / "no.html").exists()
 
 

@@ -78,7 +78,7 @@ def test_a_tracker_that_is_missing_or_refuses_is_named(golden, report, monkeypat
 
     run = types.SimpleNamespace(define_metric=lambda *names, **options: None, log=refuse, finish=lambda: None)
     monkeypatch.setitem(sys.modules, "wandb", types.SimpleNamespace(init=lambda **options: run))
-    assert "wandb: it refused what it was sent (no room)" in report(golden, "--wandb", code=1)
+    assert "wandb rejected the data: no room" in report(golden, "--wandb", code=1)
     assert "found both" in report(golden, "--wandb", "--mlflow", code=2)
 
 
@@ -91,7 +91,7 @@ def test_what_wandb_is_sent(reference_run, report, monkeypatch):
     assert options["name"] == "reference" and options["config"]["merge"].startswith("closed-form")
 
 
-@pytest.mark.parametrize(("damaged", "said"), [(1, "1 line of metrics.jsonl can't be read and was"), (2, "2 lines of metrics.jsonl can't be read and were")])
+@pytest.mark.parametrize(("damaged", "said"), [(1, "1 line of metrics.jsonl could not be read and was"), (2, "2 lines of metrics.jsonl could not be read and were")])
 def test_damaged_lines_of_the_log_are_counted(golden, report, monkeypatch, damaged, said):
     run = types.SimpleNamespace(define_metric=lambda *names, **more: None, log=lambda values: None, finish=lambda: None)
     monkeypatch.setitem(sys.modules, "wandb", types.SimpleNamespace(init=lambda **more: run))

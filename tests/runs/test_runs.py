@@ -89,7 +89,7 @@ def test_what_coefficients_do_not_give_is_refused(make):
         run = palimpsest.open(make(kind))
         assert palimpsest.weights_sha256(run.weights()) == run.tasks[-1].merge.weights_after
         assert palimpsest.weights_sha256(run.weights(0)) == run.tasks[0].merge.weights_after, "the first task is taken whole"
-        with pytest.raises(palimpsest.InputError, match=rf"task-000{task}\.h5: /merge/coefficients: expected one, or one per module"):
+        with pytest.raises(palimpsest.InputError, match=rf"task-000{task}\.h5: /merge/coefficients: expected coefficients that give the merged weights"):
             run.weights(2)
 
 

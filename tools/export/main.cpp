@@ -62,8 +62,12 @@ Options options(Arguments& a) {
 }
 
 void check(const Arguments& arguments, const std::vector<std::string>& words) {
-  if (words.size() != 1 || arguments.out.empty())
-    throw UsageError("expected a run folder or merged weights, and --out FOLDER; see --help");
+  if (words.size() != 1)
+    throw UsageError(
+        "expected one run folder or merged weights, as in palimpsest export runs/mine --out "
+        "FOLDER; see --help");
+  if (arguments.out.empty())
+    throw UsageError("expected --out FOLDER, where the model is to be written; see --help");
   if (arguments.rank && arguments.format != "peft")
     throw UsageError("--rank is for an adapter: give --format peft with it");
 }

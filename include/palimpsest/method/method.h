@@ -3,6 +3,7 @@
 // rule, classifier. Each is of a kind, chosen by its setting; nothing outside of a part's folder
 // knows a kind by its name.
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "palimpsest/classifier/classifier.h"
@@ -23,6 +24,11 @@ struct Method {
 
   // Whether anything needs the tasks' Fishers: the merge rule, or the penalty.
   bool needs_curvature() const { return penalty->needs_curvature() || merge->needs().fisher; }
+
+  // Under which name the state has sums of the Fishers; "" where nothing needs them.
+  std::string curvature_memory() const {
+    return needs_curvature() ? curvature->instance() : std::string();
+  }
 
   // Whether any classifier requests the features of a task's training samples.
   bool takes_features() const;

@@ -29,9 +29,14 @@ class Parser(argparse.ArgumentParser):
     def _hint(self, message: str) -> str:
         if choice := re.search(r"invalid choice: '(.*?)' \(choose from (.*)\)", message):
             return _nearest(choice[1], re.findall(r"'(.*?)'", choice[2]))
+        if message.endswith("required: VERB"):
+            return f": {', '.join(self._verbs())}"
         if unknown := re.search(r"unrecognized arguments: (--[^ =]+)", message):
             return _nearest(unknown[1], self._all_options())
         return ""
+
+    def _verbs(self) -> list[str]:
+        return [name for action in self._actions if isinstance(action, argparse._SubParsersAction) for name in action.choices]
 
     def _all_options(self) -> list[str]:
         """The options of this parser and of its verbs."""

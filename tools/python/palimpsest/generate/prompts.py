@@ -91,7 +91,9 @@ def _pieces(texts: list[str], folder: pathlib.Path, tokenizer: Tokenizer, has_te
 
 def _check_end(folder: str, tokenizer: Tokenizer, end: int) -> None:
     if end not in {each["id"] for each in added_specials(tokenizer)}:
-        raise InputError(f"{folder}: expected a chat template that ends an answer with a special token, found no such token. Generation would not know where to stop")
+        raise InputError(
+            f"{folder}: expected a chat template that ends an answer with a special token, found no such token. Generation would not know where to stop"
+        )
 
 
 def write_prompts(path: pathlib.Path, prompts: Prompts) -> None:

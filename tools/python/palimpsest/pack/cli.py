@@ -80,7 +80,7 @@ first task and --increment for each later one. All samples are used, unless --tr
 them. Classes with too few samples are left out, and too few classes give fewer tasks. Classes and samples
 that no task uses are named or counted in notes. With --domains, classes must be named DOMAIN/LABEL, and each
 domain is a task with the labels that all domains share, for train --scenario domain-incremental. In a
-pack made by `chat`, each class is a task of its own, unless options say otherwise.
+pack made by `chat`, each class is a separate task, unless options say otherwise.
 
 Examples:
   palimpsest pack protocol --pack data/debian-sections.h5 --name mine --tasks 6 --out data/mine.json
@@ -187,9 +187,11 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument(
         "--tasks",
         type=count,
-        help="number of tasks; alone, it divides the classes evenly. With --classes-per-task or --base, the default is as many as the classes allow"
+        help="number of tasks; alone, it divides the classes evenly. With --classes-per-task or --base, the default is as many as the classes allow",
     )
-    sub.add_argument("--classes-per-task", type=sizes, metavar="N", help="classes of each task, 2 or more; N,N,... gives each task its own number (chat packs: 1)")
+    sub.add_argument(
+        "--classes-per-task", type=sizes, metavar="N", help="classes of each task, 2 or more; N,N,... gives each task its own number (chat packs: 1)"
+    )
     sub.add_argument("--base", type=count, metavar="N", help="classes of the first task, with --increment")
     sub.add_argument("--increment", type=count, metavar="N", help="classes of each task after the first, with --base")
     sub.add_argument(
@@ -308,7 +310,9 @@ def _check_tasks(options: argparse.Namespace) -> None:
         return
     each = options.classes_per_task or []
     if len(each) > 1 and options.tasks not in (None, len(each)):
-        raise UsageError(f"--tasks: expected {len(each)}, because --classes-per-task has {len(each)} numbers, found {options.tasks}. Leave --tasks out, or correct it")
+        raise UsageError(
+            f"--tasks: expected {len(each)}, because --classes-per-task has {len(each)} numbers, found {options.tasks}. Leave --tasks out, or correct it"
+        )
 
 
 def _sizes_of_tasks(options: argparse.Namespace, pack: PackIndex, has_completions: bool) -> list[int]:
@@ -334,7 +338,7 @@ def _sizes_of_tasks(options: argparse.Namespace, pack: PackIndex, has_completion
 def _expect_none(options: argparse.Namespace, other: str, *names: str) -> None:
     for name in names:
         if getattr(options, name) is not None:
-            raise UsageError(f"--{name.replace('_', '-')}: cannot be combined with {other}. Leave one of them out")
+            raise UsageError(f"--{name.replace('_', '-')} cannot be combined with {other}. Leave one of them out")
 
 
 def _show(options: argparse.Namespace) -> None:

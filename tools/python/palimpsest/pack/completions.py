@@ -21,7 +21,9 @@ def check_completions(offsets: Ints, completions: Ints, tokens: Ints) -> None:
         raise InputError(f"/completions, dimensions: expected [completions, 2], found {list(completions.shape)}")
     counts = np.diff(offsets)
     if offsets[0] != 0 or offsets[-1] != len(completions) or not (counts > 0).all():
-        raise InputError(f"/completion_offsets: expected increasing offsets from 0 to {len(completions)}, with at least one completion in every sample, found others")
+        raise InputError(
+            f"/completion_offsets: expected increasing offsets from 0 to {len(completions)}, with at least one completion in every sample, found others"
+        )
     begins, ends = completions[:, 0], completions[:, 1]
     least = np.ones(len(completions), dtype="<i8")
     least[1:] = ends[:-1]

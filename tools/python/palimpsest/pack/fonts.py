@@ -12,7 +12,7 @@ import typing
 import numpy as np
 from PIL import ImageFont
 
-from ..counted import counted, form
+from ..counted import form
 from . import InputError
 from .arrays import Ints
 

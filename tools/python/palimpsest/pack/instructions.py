@@ -70,7 +70,9 @@ def read_counts(folder: str | pathlib.Path) -> dict[str, int]:
         rows = [line.split() for line in path.read_text("utf-8").splitlines()]
         return {key: int(count) for key, _, count in rows}
     except (OSError, ValueError) as error:
-        raise InputError(f"{path}: expected lines with a sense key, an order and a count, but the file cannot be read: {error}. Install WordNet: apt-get install wordnet-base") from None
+        raise InputError(
+            f"{path}: expected lines with a sense key, an order and a count, but the file cannot be read: {error}. apt-get install wordnet-base"
+        ) from None
 
 
 def read_translations(path: str) -> dict[str, str]:

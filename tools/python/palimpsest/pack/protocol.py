@@ -85,7 +85,8 @@ def make_protocol(pack: PackIndex, digest: str, name: str, sizes: list[int], tra
         f"enough for {made} of {counted(len(sizes), 'task')} of {_listed(sizes)} {form(max(sizes), 'class', 'classes')}"
     )
     if made == 0:
-        raise InputError(f"{found}. Use fewer classes per task (--classes-per-task, --base){_fewer(train, test)}, or make a larger pack")
+        smaller = "Use fewer classes per task (--classes-per-task, --base), or make" if sizes[0] > 2 else "A task needs at least two classes: make"
+        raise InputError(f"{found}. {smaller} a larger pack{_fewer(train, test)}")
     if made < len(sizes):
         note(f"{found}; the protocol has {made}")
     ordered = [each for each in order[1] if each in enough]
@@ -107,7 +108,7 @@ def _needed(train: int, test: int) -> str:
 
 def _fewer(train: int, test: int) -> str:
     """The advice to take fewer samples of a class, unless all are taken already."""
-    return " or fewer samples (--train 0 --test 0 takes all that a class has)" if train or test else ""
+    return ", or use fewer samples (--train 0 --test 0 takes all that a class has)" if train or test else ""
 
 
 def _listed(sizes: list[int]) -> str:
@@ -195,7 +196,8 @@ def make_domain_protocol(pack: PackIndex, digest: str, name: str, train: int, te
         each = "".join(f"; {domain} has {len(found)}" for domain, found in sorted(labels.items()))
         raise InputError(
             f"expected classes named DOMAIN/LABEL, and at least two labels with {_needed(train, test)} in every domain, found "
-            f"{counted(len(common), 'label')} for {counted(len(labels), 'domain')}{each}. Use classes named so (images --leaf-folders names them){_fewer(train, test)}"
+            f"{counted(len(common), 'label')} for {counted(len(labels), 'domain')}{each}. "
+            f"Use classes named so (images --leaf-folders names them){_fewer(train, test)}"
         )
     tasks = [{"name": domain, "classes": [f"{domain}/{label}" for label in common], "labels": common} for domain in class_order(labels, seed)]
     assigned = {name for task in tasks for name in task["classes"]}

@@ -70,7 +70,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--figures", metavar="FOLDER", default="", help="also write each figure of the page to FOLDER, as SVG and PNG")
     parser.add_argument("--wandb", action="store_true", help="send the run's log to Weights & Biases instead of writing a page")
     parser.add_argument("--mlflow", action="store_true", help="send the run's log to MLflow instead of writing a page")
-    parser.add_argument("--watch", action="store_true", help="for one run: write its page again after each task (or send its log), until the run ends or Ctrl-C")
+    parser.add_argument(
+        "--watch", action="store_true", help="for one run: write its page again after each task (or send its log), until the run ends or Ctrl-C"
+    )
     return parser
 
 

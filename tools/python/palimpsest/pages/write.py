@@ -25,11 +25,20 @@ def check_places(file: str, folder: str) -> None:
     """Raises NoPlace where `file` can't be a file or `folder` no folder; "" is none. Writes nothing."""
     if file and (os.path.isdir(file) or file.endswith(os.sep)):
         raise NoPlace(f"--out: expected the name of a file, found the folder {file}. Give a name in it, such as {os.path.join(file, 'report.html')}")
+    if file and os.path.isfile(file) and not _is_page(file):
+        raise NoPlace(f"--out: {file} is a file of another kind, and is not overwritten. Give another file")
     if folder and os.path.exists(folder) and not os.path.isdir(folder):
         raise NoPlace(f"--figures: expected a folder, found the file {folder}. Give a folder; a missing one is created")
     for option, path in (("--out", os.path.dirname(os.path.abspath(file)) if file else ""), ("--figures", folder)):
         if (there := _nearest(path)) and not os.path.isdir(there):
-            raise NoPlace(f"{option}: expected a path in a folder, but {there} is a file. Give another path")
+            raise NoPlace(f"{option}: expected only folders above the path, found the file {there}. Give another path")
+
+
+def _is_page(file: str) -> bool:
+    """Whether a file is empty or HTML."""
+    with open(file, "rb") as opened:
+        beginning = opened.read(200).strip().lower()
+    return not beginning or beginning.startswith(b"<!doctype html")
 
 
 def _nearest(path: str) -> str:

@@ -71,10 +71,12 @@ def add_options(sub: argparse.ArgumentParser) -> None:
         help="chat: the template in the tokenizer's folder (the default); none: prompt and completion as they are, then the end-of-text token",
     )
     sub.add_argument("--task", metavar="COLUMN", help="the column with the task, which is the class of a sample (by default, the file name gives the task)")
-    sub.add_argument("--split", metavar="COLUMN", help="the column with the side: train (or training), test, or validation (val, valid, dev); by default, file names or hashes decide")
     sub.add_argument(
-        "--test-share", type=share, metavar="SHARE", help="split by hash, whatever the file names say; the share of each task for the test (0.2)"
+        "--split",
+        metavar="COLUMN",
+        help="the column with the side: train (or training), test, or validation (val, valid, dev); by default, file names or hashes decide",
     )
+    sub.add_argument("--test-share", type=share, metavar="SHARE", help="split by hash, whatever the file names say; the share of each task for the test (0.2)")
     sub.add_argument("--seed", type=int, help="seed of the split and the order (1)")
     sub.add_argument("--encoding", metavar="NAME", help="encoding of CSV, JSON Lines and plain text, if the detected one is wrong (utf-8, cp1252, utf-16, ...)")
     sub.add_argument("--strict", action="store_true", help="stop with an error at a row that can't be used")

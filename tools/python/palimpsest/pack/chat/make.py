@@ -150,9 +150,6 @@ def _end_of_turn(encoder: Encoder) -> dict[str, object]:
     """The special token at the end of completions where all have the same; a note on those that have none."""
     endless, total = encoder.ends[None], encoder.ends.total()
     if endless:
-        note(
-            f"{endless} of {counted(total, 'completion')} {form(endless, 'ends', 'end')} without a special token: a model can't learn where "
-            "these answers end"
-        )
+        note(f"{endless} of {counted(total, 'completion')} {form(endless, 'ends', 'end')} without a special token: a model can't learn where these answers end")
     found = [end for end in encoder.ends if end is not None]
     return {"end_of_turn": found[0]} if len(found) == 1 else {}

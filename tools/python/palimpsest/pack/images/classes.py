@@ -21,7 +21,9 @@ def large_enough(classes: list[str], samples: list[Sample], minimum: int, what: 
     counts = np.bincount(labels, minlength=len(classes))
     small = [(name, int(count)) for name, count in zip(classes, counts, strict=True) if count < max(1, minimum)]
     if small and minimum < 1:
-        raise InputError(f"class {small[0][0]!r}: expected {what}, found none. Add some, remove the class, or leave out empty classes with --minimum-per-class 1")
+        raise InputError(
+            f"class {small[0][0]!r}: expected {what}, found none. Add some, remove the class, or leave out empty classes with --minimum-per-class 1"
+        )
     if small:
         named = ", ".join(f"{name} ({count})" for name, count in small)
         note(f"{counted(len(small), 'class')} left out, with fewer {what} than --minimum-per-class {minimum}: {named}")

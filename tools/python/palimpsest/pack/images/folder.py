@@ -112,7 +112,7 @@ def _refuse_sides(top: Folder, alone: bool) -> None:
             )
         if folder is top and any(f.images for f in inner) and _are_parts(inner):
             raise InputError(
-                f"{shown(folder.path)}: expected class folders, found {_listed(inner)}, whose names are no classes. Put the "
+                f"{shown(folder.path)}: expected class folders, found {_listed(inner)}, which are not classes. Put the "
                 "images of each class into its own folder, or list the images in a CSV file"
             )
 

@@ -97,7 +97,9 @@ def _rows(path: str, text: str, separator: str, names: list[str]) -> typing.Iter
     for line, fields in lines:
         if len(fields) != len(names):
             remedy = (
-                f'Put a field that contains {separator!r} in quotes: "a{separator} b"' if len(fields) > len(names) else "Add the missing fields, or delete the line"
+                f'Put a field that contains {separator!r} in quotes: "a{separator} b"'
+                if len(fields) > len(names)
+                else "Add the missing fields, or delete the line"
             )
             raise InputError(
                 f"{shown(path)}, line {line}: expected {counted(len(names), 'field')}, one per column of line 1, found {len(fields)}: "

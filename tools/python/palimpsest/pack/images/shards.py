@@ -126,7 +126,9 @@ def _refuse_two(path: str, stem: str, field: str, one: tarfile.TarInfo, other: t
     if one.name == other.name:
         raise InputError(f"{place(path, other)}: expected one {field} of this stem, found two with the same name. Write the archive again")
     dotted = any(os.path.basename(member.name).count(".") > 1 for member in (one, other))
-    remedy = "Leave one out, or rename them without further dots, for example with - instead" if dotted else "Leave one out, or give it a stem and its own label"
+    remedy = (
+        "Leave one out, or rename them without further dots, for example with - instead" if dotted else "Leave one out, or give it a stem and its own label"
+    )
     raise InputError(
         f"{place(path, other)}: expected one {field} of this stem, found two. In WebDataset, the stem of a name ends at the first dot, so "
         f"{shown(one.name)} belongs to {shown(stem)}, too. {remedy}"

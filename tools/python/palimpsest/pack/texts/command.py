@@ -67,7 +67,9 @@ def add_tokenizer_options(sub: argparse.ArgumentParser, most: int = MOST_TOKENS,
 def add_options(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("sources", nargs="+", type=path, metavar="SOURCE", help="files, folders or globs")
     add_tokenizer_options(sub)
-    sub.add_argument("--text", action="append", metavar="COLUMN", help="the column with the text; two columns make a pair: --text first,second, or --text twice (text)")
+    sub.add_argument(
+        "--text", action="append", metavar="COLUMN", help="the column with the text; two columns make a pair: --text first,second, or --text twice (text)"
+    )
     sub.add_argument("--label", metavar="COLUMN", help="the column with the class, a name or a number (label)")
     sub.add_argument(
         "--unlabelled",
@@ -75,12 +77,14 @@ def add_options(sub: argparse.ArgumentParser) -> None:
         help="new texts for palimpsest predict: no labels are read, and sample n, counted from 0, is row n of the sources; a row "
         "that can't be used is an error",
     )
-    sub.add_argument("--split", metavar="COLUMN", help="the column with the side: train (or training), test, or validation (val, valid, dev); by default, file names or hashes decide")
+    sub.add_argument(
+        "--split",
+        metavar="COLUMN",
+        help="the column with the side: train (or training), test, or validation (val, valid, dev); by default, file names or hashes decide",
+    )
     sub.add_argument("--domain", metavar="COLUMN", help="the column with the domain; classes are named DOMAIN/LABEL, for protocol --domains")
     sub.add_argument("--group", metavar="COLUMN", help="a column whose equal values keep rows on one side of a split by hash")
-    sub.add_argument(
-        "--test-share", type=share, metavar="SHARE", help="split by hash, whatever the file names say; the share of each class for the test (0.2)"
-    )
+    sub.add_argument("--test-share", type=share, metavar="SHARE", help="split by hash, whatever the file names say; the share of each class for the test (0.2)")
     sub.add_argument("--minimum-per-class", type=natural, metavar="N", help="leave out classes with fewer texts (0)")
     sub.add_argument("--seed", type=int, help="seed of the split and the order (1)")
     sub.add_argument("--encoding", metavar="NAME", help="encoding of CSV, TSV and JSON Lines, if the detected one is wrong (utf-8, cp1252, utf-16, ...)")

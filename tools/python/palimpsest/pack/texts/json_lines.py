@@ -48,7 +48,9 @@ def _fields(path: pathlib.Path, file: TextFile) -> list[str]:
     if not names:
         start = lines[0].strip("\ufeff \t\r")
         is_list = start.startswith("[") or start == "{"
-        remedy = ". A file that is one JSON value cannot be read; write one object per line (pandas: to_json(..., orient='records', lines=True))" if is_list else ""
+        remedy = (
+            ". A file that is one JSON value cannot be read; write one object per line (pandas: to_json(..., orient='records', lines=True))" if is_list else ""
+        )
         raise InputError(f"{path}, line 1: expected one JSON object per line, found {start[:60]!r}{remedy}")
     return list(names)
 

@@ -112,7 +112,7 @@ def none_of(skipped: int, are_columns: str) -> str:
     """Why no row can be used. `are_columns`: the beginning of a question, "Are --text and --label"."""
     if not skipped:
         return "no rows. Get the file again, or name another file"
-    return f"none among {counted(skipped, 'row')} (the reasons are listed above). {are_columns} the right columns?"
+    return f"none among {counted(skipped, 'row')}; the reasons are listed above. {are_columns} the right columns?"
 
 
 def _collect(request: Request, rows: typing.Iterable[Row], spool: Spool, skipped: Skipped, position: Position, size: int) -> Texts:
