@@ -116,35 +116,57 @@ open_mpi_options() {
 # MPICH's launcher, Hydra, passes the whole environment on, and knows no slots.
 [[ $("$launcher" --version 2>&1) == *HYDRA* ]] || open_mpi_options "$@"
 
-# Open MPI says between two lines of dashes that a rank ended with an exit code. The program's own message has said why.
+# Open MPI says between two lines of dashes that a rank ended with an exit code. The program's own message has said why. Lines of ranks
+# that come in between stay, and so does every other block; no line waits for more than the next one.
 drop_exit_blocks() {
-  local line='' block=''
+  local line='' held=''
   trap '' INT TERM HUP QUIT USR1
   while IFS= read -r line || [[ -n $line ]]; do
-    if [[ $line == "$dashes" && -z $block ]]; then
-      block=$line
-    elif [[ $line == "$dashes" ]]; then
-      says_nothing "$block" || printf '%s\n%s\n' "$block" "$line"
-      block=''
-    elif [[ -n $block ]]; then
-      block+=$'\n'$line
+    if [[ $line == *"$dashes" ]]; then
+      [[ $line == "$dashes" ]] || printf '%s\n' "${line%"$dashes"}" # a rank's line without an end
+      if [[ -z $held ]]; then
+        held=$dashes
+      else
+        says_nothing "$held" || printf '%s\n%s\n' "$held" "$dashes"
+        held=''
+      fi
+    elif [[ -n $held ]] && is_of_exit_block "$line" "$held"; then
+      held+=$'\n'$line
+    elif [[ $held == "$dashes" ]]; then
+      printf '%s\n%s\n' "$held" "$line"
+      held=''
     elif [[ $line != *'ORTE_ERROR_LOG:'*'util/show_help.c'* ]]; then # such a block that was cut off as mpirun ended
       printf '%s\n' "$line"
     fi
   done
-  [[ -z $block ]] || printf '%s\n' "$block"
+  [[ -z $held ]] || printf '%s\n' "$held"
 }
 dashes=$(printf -- '-%.0s' {1..74})
+# Whether a line belongs to such a block, of which `held` came before.
+is_of_exit_block() {
+  case $1 in
+    '') [[ $2 != "$dashes" ]] ;;
+    'Primary job '* | 'a non-zero exit code. Per user-direction'* | *' detected that one or more processes exited with non-zero status, '* | \
+      'the job to be terminated. The first process to do so was:' | '  Process name: '* | '  Exit code: '* | 'MPI_ABORT was invoked on rank '* | \
+      'with errorcode '* | 'NOTE: invoking MPI_ABORT '* | 'You may or may not see output '* | 'exactly when Open MPI kills them.') ;;
+    *) return 1 ;;
+  esac
+}
 # Of a block without its last line.
 says_nothing() {
-  local own_codes='Exit code: +(1|2|3|4|5|85|129|130|131|143)$'
-  local own_errors='errorcode (1|2|3|4|5|85)\.'
-  [[ $1 == *'Per user-direction, the job has been aborted.'* ]] ||
-    [[ $1 == *'MPI_ABORT was invoked on rank'* && $1 =~ $own_errors ]] ||
-    [[ $1 == *'detected that one or more processes exited with non-zero status'* && $1 =~ $own_codes ]]
+  local own_codes='(Exit code: +|with errorcode )(1|2|3|4|5|85|129|130|131|143)\.?(\s|$)'
+  [[ $1 == *'Per user-direction, the job has been aborted.'* || $1 =~ $own_codes ]]
 }
-exec {errors}> >(drop_exit_blocks >&2)
-filter_pid=$!
+case ${NCCL_DEBUG:-} in
+  INFO | TRACE) # much output, which must not wait for the filter
+    exec {errors}>&2
+    filter_pid=''
+    ;;
+  *)
+    exec {errors}> >(drop_exit_blocks >&2)
+    filter_pid=$!
+    ;;
+esac
 
 asked='' # the first signal
 interrupts=0
@@ -191,7 +213,7 @@ while kill -0 "$mpirun_pid" 2>/dev/null; do wait "$mpirun_pid"; done
 wait "$mpirun_pid"
 code=$?
 stop_asking
-while kill -0 "$filter_pid" 2>/dev/null; do wait "$filter_pid"; done
+while [[ -n $filter_pid ]] && kill -0 "$filter_pid" 2>/dev/null; do wait "$filter_pid"; done
 
 [[ $code -eq 0 || $code -eq 85 ]] && exit "$code"
 [[ $interrupts -gt 1 ]] && exit 130

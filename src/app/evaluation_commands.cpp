@@ -77,6 +77,7 @@ EvaluationTitle make_title(const Session& session, const SavedWeights& saved,
                         .task_names = {},
                         .classes = saved.classes,
                         .classifiers = kinds_in(session.config.classifier),
+                        .is_task_given = session.config.scenario == Scenario::kTaskIncremental,
                         .remarks = session.inputs.remarks};
   if (!saved.post_hoc.empty()) title.remarks.push_back(saved.post_hoc);
   return title;
@@ -101,6 +102,8 @@ void check(const EvalOptions& options) {
   if (!options.sweep.empty() && !std::filesystem::is_directory(options.sweep))
     throw UsageError(concat("--sweep ", options.sweep.string(), ": expected a run folder"));
   if (!options.rules.empty()) parse_kinds(merge_rules(), options.rules);
+  if (!options.rules.empty() && !options.sweep.empty())
+    throw UsageError("expected --sweep or --rule, found both");
   if (!options.rules.empty() && !std::filesystem::is_directory(options.weights))
     throw UsageError(
         concat("--rule merges the tasks of a run again: expected a run folder after "
@@ -181,6 +184,10 @@ int eval(std::span<const std::string> arguments, HostGroup& group, Watchdog& wat
   }
   EvaluationTitle title = make_title(session, saved, split);
   for (const Task& task : session.tasks()) title.task_names.push_back(task.name);
+  if (!rules.empty() && config.classifier != saved.config.classifier) {
+    title.remarks.push_back(concat("by the heads as they were trained; the run itself answers by ",
+                                   kinds_in(saved.config.classifier).front()));
+  }
   if (sweeps && split == "test") {
     title.remarks.push_back("these are test samples: look at the curve, but choose nothing by it");
   }

@@ -293,7 +293,8 @@ std::string usual_machine_sentence() {
 }
 
 std::string ranks_and_lanes(const RunConfig& config, int ranks) {
-  return concat(counted(ranks, "rank"), " and ", make_lanes(config.lanes, ranks).count, " lanes");
+  return concat(counted(ranks, "rank"), " and ",
+                counted(make_lanes(config.lanes, ranks).count, "lane"));
 }
 
 // "Would train tasks 3 to 6, from step 18 of the first on, over 2 ranks and 4 lanes, into runs/x".

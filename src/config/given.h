@@ -21,6 +21,6 @@ std::vector<Given> read_config_files(const std::filesystem::path& path);
 // input that `flags` don't replace is not there, and the text as it is written names something in
 // the working folder: relative paths of earlier versions started there.
 void start_paths_at_files(const KeyTable& table, std::vector<Given>& settings,
-                          std::span<const Given> flags);
+                          std::span<const Given> flags, std::string_view verb);
 
 }  // namespace palimpsest

@@ -124,8 +124,8 @@ std::vector<Key> input_keys() {
           {.name = "validation",
            .minimum = 0,
            .maximum = 0.9,
-           .help = "Share of the training samples to keep for validation (palimpsest eval\n"
-                   "--split validation). The hash of a sample decides. Not in the paper."}),
+           .help = "Share of the training samples to keep out of training, for validation by\n"
+                   "palimpsest eval. The hash of a sample decides. Not in the paper."}),
       key(kStream, &C::general,
           {.name = "general",
            .help = "For decoders: a pack of sequences that belongs to no task. Its test loss\n"

@@ -1,6 +1,7 @@
 #include "other_programs.h"
 
 #include <algorithm>
+#include <cctype>
 
 #include "palimpsest/core/text.h"
 #include "palimpsest/kinds/kind_settings.h"
@@ -79,14 +80,15 @@ struct Value {
 
 constexpr Value kValues[] = {
     {"device", "gpu", "cuda"},
-    {"device", "0", "device = cuda; CUDA_VISIBLE_DEVICES chooses the GPU"},
-    {"device", "1", "device = cuda; CUDA_VISIBLE_DEVICES chooses the GPU"},
+    {"key of device", "0", "device = cuda; CUDA_VISIBLE_DEVICES chooses the GPU"},
+    {"key of device", "1", "device = cuda; CUDA_VISIBLE_DEVICES chooses the GPU"},
     {"precision", "fp16", "bf16; there is no float16"},
     {"precision", "float16", "bf16; there is no float16"},
     {"precision", "half", "bf16; there is no float16"},
     {"precision", "bfloat16", "bf16"},
     {"precision", "float32", "fp32"},
     {"precision", "32", "fp32"},
+    {"precision", "16", "bf16; there is no float16"},
     {"classifier", "lda", "gaussian"},
     {"classifier", "slda", "gaussian"},
     {"classifier", "fecam", "gaussian:covariance=class"},
@@ -116,15 +118,17 @@ constexpr Value kValues[] = {
     {"scenario", "dil", "domain-incremental"},
     {"schedule", "step", "multistep"},
     {"schedule", "none", "constant"},
-    {"adapter", "r", "rank"},
-    {"adapter", "lora-r", "rank"},
-    {"adapter", "lora-alpha", "alpha"},
-    {"adapter", "target-modules", "targets"},
+    {"key of adapter", "r", "rank"},
+    {"key of adapter", "lora-r", "rank"},
+    {"key of adapter", "lora-alpha", "alpha"},
+    {"key of adapter", "target-modules", "targets"},
 };
 
 std::string as_usual(std::string_view name) {
-  std::string usual(name);
-  std::ranges::replace(usual, '_', '-');
+  std::string usual;
+  for (const char letter : name)
+    usual +=
+        letter == '_' ? '-' : static_cast<char>(std::tolower(static_cast<unsigned char>(letter)));
   return usual;
 }
 
@@ -139,16 +143,18 @@ std::optional<std::string> setting_of_other_programs(std::string_view name, bool
 
 std::optional<std::string> value_of_other_programs(std::string_view setting,
                                                    std::string_view value) {
-  std::vector<std::string> words;
-  for (const std::string& kind : kinds_in(value)) {
-    words.push_back(as_usual(kind_in(kind)));
-    for (const KeyText& key : keys_in(kind)) words.push_back(as_usual(key.key));
-  }
-  for (const std::string& word : words) {
+  const auto find = [&](const std::string& what, std::string_view written) {
+    const std::string word = as_usual(written);
     const auto found = std::ranges::find_if(
-        kValues, [&](const Value& row) { return row.setting == setting && row.value == word; });
-    if (found != std::end(kValues))
-      return concat("'", word, "' is not known here. Write ", found->here);
+        kValues, [&](const Value& row) { return row.setting == what && row.value == word; });
+    return found == std::end(kValues)
+               ? std::nullopt
+               : std::optional(concat("'", written, "' is not known here. Write ", found->here));
+  };
+  for (const std::string& kind : kinds_in(value)) {
+    if (auto hint = find(std::string(setting), kind_in(kind))) return hint;
+    for (const KeyText& key : keys_in(kind))
+      if (auto hint = find(concat("key of ", setting), key.key)) return hint;
   }
   return std::nullopt;
 }

@@ -35,7 +35,7 @@ constexpr std::string_view kCommandLine = "command line";
         today->setting, is_flag ? " " : " = ", today->value,
         today->value.find(':') == std::string::npos
             ? ""
-            : ", with all keys that aren't to have their default in this one value",
+            : ", and put the other keys that you need into the same value",
         is_flag ? "" : ". palimpsest train --config FILE --print-config converts the whole file"));
   }
   std::vector<std::string_view> names = {"config"};
@@ -201,7 +201,7 @@ RunConfig parse_settings(const KeyTable& table, std::span<const std::string> arg
   const auto file = std::ranges::find(flags, "config", &Given::name);
   if (file != flags.end()) {
     std::vector<Given> settings = read_config_files(file->value);
-    start_paths_at_files(table, settings, flags);
+    start_paths_at_files(table, settings, flags, verb);
     if (left_out != nullptr) *left_out = convert(table, settings, verb);
     std::erase_if(settings, [&](const Given& given) {
       const Key* const key = find_key(table, given.name);

@@ -17,6 +17,14 @@ bool is_there(const fs::path& path) {
   return fs::exists(path, error) || error;
 }
 
+// Without "..", unless a link before it leads elsewhere.
+std::string shortened(const fs::path& path) {
+  const fs::path normal = path.lexically_normal();
+  std::error_code error;
+  const bool is_same = fs::weakly_canonical(path, error) == fs::weakly_canonical(normal, error);
+  return (is_same || error ? normal : path).string();
+}
+
 // Files of earlier versions have paths that start at the working folder.
 void check_start(const Given& given, const std::string& written) {
   if (is_there(given.value) || !is_there(written)) return;
@@ -33,17 +41,17 @@ void check_start(const Given& given, const std::string& written) {
 bool is_path(const Key& key) { return key.type == Type::kText; }
 
 void start_paths_at_files(const KeyTable& table, std::vector<Given>& settings,
-                          std::span<const Given> flags) {
+                          std::span<const Given> flags, std::string_view verb) {
   for (auto given = settings.begin(); given != settings.end(); ++given) {
     const Key* const key = find_key(table, given->name);
     if (key == nullptr || !is_path(*key) || given->value.empty()) continue;
     const std::string written = given->value;
-    given->value = (fs::path(given->file).parent_path() / written).lexically_normal().string();
+    given->value = shortened(fs::path(given->file).parent_path() / written);
     const bool counts = std::find_if(std::next(given), settings.end(), [&](const Given& later) {
                           return later.name == given->name;
                         }) == settings.end();
-    const bool is_input = given->name != "out" && given->name != "stage";
-    if (counts && is_input && std::ranges::find(flags, given->name, &Given::name) == flags.end())
+    const bool is_checked = given->name != "stage" && is_taken_by(*key, verb);
+    if (counts && is_checked && std::ranges::find(flags, given->name, &Given::name) == flags.end())
       check_start(*given, written);
   }
 }
@@ -52,7 +60,7 @@ RunConfig with_absolute_paths(const KeyTable& table, RunConfig config) {
   for (const Key& key : table.keys) {
     if (!is_path(key)) continue;
     const std::string path = value_text(config, key);
-    if (!path.empty()) key.field.set(config, fs::absolute(path).lexically_normal().string());
+    if (!path.empty()) key.field.set(config, shortened(fs::absolute(path)));
   }
   return config;
 }

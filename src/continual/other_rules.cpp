@@ -5,6 +5,7 @@
 
 #include "palimpsest/continual/saved_evaluation.h"
 #include "palimpsest/core/error.h"
+#include "palimpsest/core/text.h"
 #include "palimpsest/remerge/run_merge.h"
 
 namespace palimpsest {
@@ -22,7 +23,10 @@ struct Merge {
 Merge merge_again(const SavedWeights& saved, const std::string& rule, int threads) {
   try {
     const RemergeResult result = remerge_run({.run = saved.run, .rule = rule, .threads = threads});
-    Merge merge{result.rule, "", {}, result.record.weights};
+    if (result.tasks.size() != saved.classes.size())
+      throw InputError(
+          concat(saved.run.string(), ": the run has finished another task meanwhile; start again"));
+    Merge merge{rule.empty() ? result.own_rule : result.rule, "", {}, result.record.weights};
     for (const MergedTask& task : result.tasks)
       merge.alphas.push_back(task.record.alpha().value_or(kNone));
     return merge;
@@ -40,6 +44,7 @@ std::vector<RuleEvaluation> evaluate_rules(Session& session, SavedWeights saved,
   all.insert(all.end(), rules.begin(), rules.end());
   HostGroup& group = session.group;
   const auto threads = static_cast<int>(session.config.device.threads);
+  std::vector<float> own;
   std::vector<RuleEvaluation> evaluations;
   for (const std::string& rule : all) {
     // As in training: rank 0 merges, and the others get the weights.
@@ -50,7 +55,8 @@ std::vector<RuleEvaluation> evaluate_rules(Session& session, SavedWeights saved,
     merge.reason = group.broadcast(merge.reason, 0, "merging again");
     group.broadcast(merge.alphas, 0, "merging again");
     group.broadcast(merge.weights, 0, "merging again");
-    if (!evaluations.empty() && merge.rule == evaluations.front().rule) continue;
+    if (rule.empty()) own = merge.weights;
+    if (!rule.empty() && merge.reason.empty() && merge.weights == own) continue;
     RuleEvaluation evaluation{.rule = merge.rule, .is_own = rule.empty(), .reason = merge.reason};
     for (const double alpha : merge.alphas)
       evaluation.alphas.push_back(std::isnan(alpha) ? std::nullopt : std::optional(alpha));

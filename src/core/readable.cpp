@@ -69,7 +69,7 @@ std::string duration(double seconds) {
   if (!std::isfinite(seconds) || seconds < 0) return "-:--";
   constexpr double kDay = 86'400, kLongest = 3.6e9;
   const double days = std::min(seconds, kLongest) / kDay;
-  if (days >= 2) return fixed(days, days < 10 ? 1 : 0) + " days";
+  if (days >= 2) return fixed(days, days < 9.95 ? 1 : 0) + " days";
   const auto total = static_cast<std::int64_t>(std::lround(seconds));
   const auto two_digits = [](std::int64_t value) {
     return (value < 10 ? "0" : "") + std::to_string(value);

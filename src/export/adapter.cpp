@@ -138,7 +138,8 @@ void write_adapter(const std::map<std::string, Pair>& modules, const std::string
 // transformers 5 renamed these modules of vision transformers. It still reads files with the names
 // of transformers 4, and peft does not.
 bool has_names_of_transformers_4(const BackboneConfig& backbone, const PretrainedWeights& weights) {
-  if (!std::holds_alternative<VitConfig>(backbone)) return false;
+  const auto* const vit = std::get_if<VitConfig>(&backbone);
+  if (vit == nullptr || vit->swiglu) return false;  // a gated MLP has no names for --dialect hf5
   const std::string name = own_place(weights, backbone, "blocks.0.attn.query").tensors.front();
   return name.find("attention.attention.query") != std::string::npos;
 }

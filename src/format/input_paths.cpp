@@ -27,9 +27,9 @@ std::string text_in(const nlohmann::json& json, const char* object, const std::s
 InputPaths relative_to_run(const fs::path& run_folder, const InputPaths& absolute) {
   InputPaths relative;
   for (const auto& [setting, path] : absolute) {
-    std::error_code error;
-    const fs::path from_run = fs::relative(path, run_folder, error);
-    if (!path.empty() && !error && !from_run.empty()) relative[setting] = from_run.generic_string();
+    const fs::path from_run = fs::path(path).lexically_normal().lexically_relative(
+        fs::absolute(run_folder).lexically_normal());
+    if (!path.empty() && !from_run.empty()) relative[setting] = from_run.generic_string();
   }
   return relative;
 }
@@ -42,10 +42,9 @@ InputPaths find_inputs(const fs::path& run_folder) {
   for (const char* const setting : {"pack", "protocol", "backbone", "general"}) {
     const std::string recorded = text_in(json, "config", setting);
     const std::string relative = text_in(json, "relative_paths", setting);
-    const bool has_moved =
-        !relative.empty() && !is_there(recorded) && is_there(run_folder / relative);
-    if (!recorded.empty())
-      found[setting] = has_moved ? (run_folder / relative).lexically_normal().string() : recorded;
+    const fs::path beside = (run_folder / relative).lexically_normal();
+    const bool has_moved = !relative.empty() && !is_there(recorded) && is_there(beside);
+    if (!recorded.empty()) found[setting] = has_moved ? beside.string() : recorded;
   }
   return found;
 }

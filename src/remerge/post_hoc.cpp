@@ -31,18 +31,6 @@ std::string tasks_text(const std::vector<std::int64_t>& tasks) {
   return concat(tasks.size() == 1 ? "task " : "tasks ", join_task_numbers(tasks));
 }
 
-// "closed-form", or "closed-form, then average" where the rule was changed on the way.
-std::string recorded_rules(const RecordedRun& run, std::int64_t last) {
-  std::string text, newest;
-  for (std::int64_t t = 0; t <= last; ++t) {
-    const std::string rule = run.tasks[static_cast<std::size_t>(t)].rule->settings().text();
-    if (rule == newest) continue;
-    text += concat(text.empty() ? "" : ", then ", rule);
-    newest = rule;
-  }
-  return text;
-}
-
 // Whether tasks were trained as the rule wants it, whatever the run merged meanwhile.
 std::string of_another_rule(const Choice& choice, const RecordedRun& run, const MergeRule& rule) {
   const std::string text = concat("the run was merged by ", recorded_rules(run, choice.last()),
@@ -60,6 +48,17 @@ std::string of_another_rule(const Choice& choice, const RecordedRun& run, const 
 }
 
 }  // namespace
+
+std::string recorded_rules(const RecordedRun& run, std::int64_t last) {
+  std::string text, newest;
+  for (std::int64_t t = 0; t <= last; ++t) {
+    const std::string rule = run.tasks[static_cast<std::size_t>(t)].rule->settings().text();
+    if (rule == newest) continue;
+    text += concat(text.empty() ? "" : ", then ", rule);
+    newest = rule;
+  }
+  return text;
+}
 
 bool has_one_head(const RecordedRun& run) {
   const nlohmann::json scenario = recorded(run, "scenario");

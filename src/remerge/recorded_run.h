@@ -48,6 +48,10 @@ std::string post_hoc_reason(const Choice& choice, const RecordedRun& run, const 
 
 std::string post_hoc_reason_of_adapters();
 
+// The rules of the tasks up to `last`: "closed-form", or "closed-form, then average" where the rule
+// was changed on the way.
+std::string recorded_rules(const RecordedRun& run, std::int64_t last);
+
 // Whether all of the run's tasks share one head (domain-incremental), which keeps training from
 // task to task.
 bool has_one_head(const RecordedRun& run);

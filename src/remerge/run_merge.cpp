@@ -47,7 +47,7 @@ class RunMerge {
     made.weights = mine_->merged();
     const RecordedTask& last = run_.tasks[static_cast<std::size_t>(choice_.last())];
     result_.rule = recorded_rule(choice_.last()).settings().text();
-    result_.own_rule = last.rule->settings().text();
+    result_.own_rule = recorded_rules(run_, choice_.last());
     made.rule = rule_json(recorded_rule(choice_.last()));
     made.sources = sources();
     made.post_hoc = post_hoc_reason(choice_, run_, recorded_rule(choice_.last()));

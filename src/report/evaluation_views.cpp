@@ -151,7 +151,13 @@ View sweep_view(const EvaluationTitle& title, const Sweep& sweep) {
 
 namespace {
 
-// Alpha and primary score of each task, in groups of columns that fit a line.
+// What the scenario goes by.
+const Score& main_score(const EvaluationTitle& title, const EvaluationRow& row) {
+  const Score* const given = title.is_task_given ? row.find("correct_given_task") : nullptr;
+  return given != nullptr ? *given : row.scores.front();
+}
+
+// Alpha and score of each task, in groups of columns that fit a line.
 std::string rules_by_task(const EvaluationTitle& title, std::span<const RuleEvaluation> rules) {
   constexpr std::size_t kRulesInALine = 4;
   std::vector<std::size_t> possible;
@@ -163,15 +169,17 @@ std::string rules_by_task(const EvaluationTitle& title, std::span<const RuleEval
         std::span(possible).subspan(first, std::min(kRulesInALine, possible.size() - first));
     Rows rows = {{"task", ""}};
     for (const std::size_t i : shown)
-      append(rows[0], {concat(i + 1, ": alpha"),
-                       concat(i + 1, ": ", score_info(rules[i].row.scores.front().name).column)});
+      append(rows[0],
+             {concat(i + 1, ": alpha"),
+              concat(i + 1, ": ", score_info(main_score(title, rules[i].row).name).column)});
     for (std::size_t task = 0; task < title.task_names.size(); ++task) {
       rows.push_back({std::to_string(task + 1), title.task_names[task]});
       for (const std::size_t i : shown) {
         const bool is_merged = task < rules[i].alphas.size();
-        append(rows.back(),
-               {is_merged ? fixed(rules[i].alphas[task], 4) : "-",
-                rules[i].row.samples[task] > 0 ? cells(rules[i].row.scores, task).front() : "-"});
+        append(rows.back(), {is_merged ? fixed(rules[i].alphas[task], 4) : "-",
+                             rules[i].row.samples[task] > 0
+                                 ? cells({main_score(title, rules[i].row)}, task).front()
+                                 : "-"});
       }
     }
     std::string alignment(rows[0].size(), 'r');
@@ -213,10 +221,10 @@ View rules_view(const EvaluationTitle& title, std::span<const RuleEvaluation> ru
       "Post hoc, except for the first: later tasks were trained on the run's own merges. To rank "
       "rules, train with each.",
       kWidth, 0, 0);
-  return {
-      concat(title_text("the tasks merged by several rules, ", title), text_table(rows, alignment),
-             rules_by_task(title, rules), "\n", reasons, meanings(scores), post_hoc, "\n"),
-      dump(json)};
+  return {concat(title_text("the tasks merged by several rules, ", title),
+                 text_table(rows, alignment), rules_by_task(title, rules), "\n", reasons,
+                 meanings(scores), rules.size() > 1 ? post_hoc + "\n" : ""),
+          dump(json)};
 }
 
 std::string sweep_csv(const Sweep& sweep) {

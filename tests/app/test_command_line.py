@@ -111,6 +111,16 @@ def test_under_mpirun_the_program_alone_says_why_it_ended(code):
     assert (done.returncode, done.stderr) == (code, "why\n")
 
 
+def test_lines_of_ranks_stay_around_the_words_of_mpirun():
+    for _ in range(4):
+        done = subprocess.run([MPIRUN, "-n", "2", "bash", "-c", "echo before >&2; echo -n partial >&2; exit 85"], capture_output=True, text=True, timeout=60)
+        assert done.returncode == 85 and done.stderr.count("before") == 2 and done.stderr.count("partial") == 2
+        assert "Per user-direction" not in done.stderr, done.stderr
+    script = f"echo {RULE} >&2; echo one >&2; sleep 1; echo two >&2"
+    done = subprocess.run([MPIRUN, "-n", "1", "bash", "-c", script], capture_output=True, text=True, timeout=60)
+    assert done.stderr == f"{RULE}\none\ntwo\n"
+
+
 def test_what_mpirun_says_of_other_programs_stays():
     done = subprocess.run([MPIRUN, "-n", "1", "bash", "-c", f"printf 'a\\n{RULE}\\nmine\\n{RULE}\\nz\\n' >&2; exit 7"], capture_output=True, text=True, timeout=60)
     assert done.returncode == 7 and f"a\n{RULE}\nmine\n{RULE}\nz\n" in done.stderr

@@ -91,6 +91,25 @@ def test_a_path_as_earlier_versions_had_it_is_refused_with_the_right_one(tmp_pat
     assert "pack = " in call(*command, "--pack", "p")
 
 
+def test_a_path_behind_a_link_stays_what_it_is(tmp_path, monkeypatch):
+    (tmp_path / "project" / "configs").mkdir(parents=True)
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "link").symlink_to(tmp_path / "project" / "configs")
+    (tmp_path / "project" / "pack.h5").touch()
+    (tmp_path / "project" / "configs" / "run.cfg").write_text("pack = ../pack.h5\nprotocol = q\nbackbone = b\n")
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    found = lines_of(call(PROGRAM, "train", "--config", "link/run.cfg", "--general", "link/../pack.h5", "--print-config"))
+    assert os.path.exists(found["pack"]) and os.path.exists(found["general"])
+
+
+def test_the_run_folder_of_an_old_file_is_not_left_aside(tmp_path, monkeypatch):
+    (tmp_path / "configs").mkdir()
+    (tmp_path / "runs" / "mine").mkdir(parents=True)
+    (tmp_path / "configs" / "run.cfg").write_text("pack = /p\nprotocol = /q\nbackbone = /b\nout = runs/mine\n")
+    monkeypatch.chdir(tmp_path)
+    assert "write out = ../runs/mine" in call(PROGRAM, "train", "--config", "configs/run.cfg", "--print-config", code=2)
+
+
 @pytest.mark.slow
 def test_home_folders_in_both(tmp_path):
     for text, arguments in (("out = ~/x\n", ()), ("", ("--out=~/x",)), ("", ("--out", "~/x"))):

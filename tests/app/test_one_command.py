@@ -90,7 +90,7 @@ MISTAKES = {
         (["--precision", "fp16"], 2, "Write bf16; there is no float16"),
         (["--adapter", "lora:r=8"], 2, "adapter = lora:r=8: 'r' is not known here. Write rank"),
         (["--classifier", "local,ranpac"], 2, "Write ridge:projection=10000"),
-        (["--scenario", "CIL"], 2, "it takes class-incremental"),
+        (["--scenario", "CIL"], 2, "'CIL' is not known here. Write class-incremental"),
         (["--lora_rank", "8"], 2, "--lora_rank is the setting of an earlier version. Write --adapter lora:rank=8"),
         ([], 2, "missing settings: --pack --protocol --backbone"),
         (["--merge", "averge"], 2, "did you mean 'average'?"),

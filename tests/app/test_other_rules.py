@@ -46,6 +46,21 @@ def test_any_number_of_ranks_gives_the_same_table(toy, reference_run):
     assert "To rank rules," in alone
 
 
+def test_a_rule_that_changed_on_the_way_is_not_taken_for_one_rule(toy):
+    toy.run("--tasks", 2, out="rules-first")
+    toy.run("--fork", toy.path("runs", "rules-first"), "--merge", "average", "--tasks", 3, out="rules-then")
+    found = json.loads(call(PROGRAM, "eval", "--weights", toy.path("runs", "rules-then"), "--rule", "average", "--json"))
+    own, average = found["rules"]
+    assert own["rule"] == "closed-form, then average" and average["rule"] == "average"
+    assert own["alphas"] != average["alphas"]
+
+
+def test_the_run_that_answers_by_another_classifier_is_named(toy):
+    toy.run("--tasks", 2, "--classifier", "ridge,local", out="rules-ridge")
+    text = call(PROGRAM, "merge", toy.path("runs", "rules-ridge"), "--rule", "average", "--eval")
+    assert "by the heads as they were trained; the run itself answers by ridge" in " ".join(text.split())
+
+
 def test_a_rule_that_the_records_do_not_allow_says_why_beside_the_others(reference_run):
     text = call(PROGRAM, "merge", reference_run, "--rule", "ties,average", "--eval")
     assert "ties: merge rule 'ties' cannot be used: it is defined for tasks whose training starts from the" in text

@@ -160,7 +160,7 @@ TEST_F(ConfigFile, NamesTheFileInWhatItRefuses) {
 TEST_F(ConfigFile, AnOldSettingIsRefusedWithTodaysSpelling) {
   EXPECT_THAT(refusal_with({"--lora-rank", "4"}),
               HasSubstr("command line: --lora-rank is the setting of an earlier version. Write "
-                        "--adapter lora:rank=4, with all keys"));
+                        "--adapter lora:rank=4, and put the other keys"));
   EXPECT_THAT(refusal_with({"--head_refit"}), HasSubstr("--classifier local:refit=20"));
   EXPECT_THAT(refusal_with({"--ewc=1"}), HasSubstr("--penalty ewc:weight=1"));
   EXPECT_THAT(refusal_with({"--ewc", "0.0"}), HasSubstr("--penalty none"));

@@ -55,7 +55,7 @@ def test_without_numbers_of_samples_both_sides_are_enough(make):
     _, err = make({"a": (1, 1)}, *options, "--train", 0, "--test", 0, code=3)
     assert "1 of the pack's 1 class has samples on both sides" in err and "or fewer samples" not in err
     _, err = make(TEN, *options, "--train", 9, code=3)
-    assert "Use fewer classes per task (--classes-per-task, --base) or fewer samples (--train 0 --test 0 takes all that a class has)" in err
+    assert "Use fewer classes per task (--classes-per-task, --base), or make a larger pack, or use fewer samples (--train 0 --test 0 takes all" in err
 
 
 def test_samples_that_no_task_uses_are_counted(make):

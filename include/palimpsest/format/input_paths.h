@@ -17,7 +17,7 @@ InputPaths relative_to_run(const std::filesystem::path& run_folder, const InputP
 // without run.json. Throws InputError where run.json is damaged.
 InputPaths find_inputs(const std::filesystem::path& run_folder);
 
-// What to say of an input that is at neither: "expected its pack at ..., found nothing there ...".
+// What to say of an input that is at neither: "expected the run's pack at ...".
 std::string missing_input(std::string_view setting, std::string_view recorded);
 
 }  // namespace palimpsest

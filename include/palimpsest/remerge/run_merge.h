@@ -17,7 +17,7 @@ struct RemergeResult {
   MergedRecord record;  // complete except for heads and classes (add_heads)
   std::vector<MergedTask> tasks;
   std::string rule;      // RULE[:key=value,...]
-  std::string own_rule;  // of the run; "" for adapters
+  std::string own_rule;  // of the run: "closed-form, then average"; "" for adapters
   // Merges of the run that were done again, and gave the recorded hash: all that lie before the
   // last task that was merged, and that one too under the run's own rule.
   std::int64_t verified = 0;

@@ -57,6 +57,7 @@ struct EvaluationTitle {
   std::vector<std::string> task_names;            // "" where it is not known
   std::vector<std::vector<std::string>> classes;  // by task
   std::vector<std::string> classifiers;           // NAME[:key=value,...]
+  bool is_task_given = false;                     // the scenario's score is accuracy given the task
   std::vector<std::string> remarks;
 };
 

@@ -48,5 +48,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def _nearest(word: str, known: list[str]) -> str:
-    found = difflib.get_close_matches(word, known, 1)
-    return f"; did you mean '{found[0]}'?" if found else ""
+    """ "" also for a word that is known, as an option of another verb."""
+    names = {name.lstrip("-"): name for name in known}
+    found = difflib.get_close_matches(word.lstrip("-"), names, 1)
+    return f"; did you mean '{names[found[0]]}'?" if found and names[found[0]] != word else ""

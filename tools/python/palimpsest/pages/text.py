@@ -39,9 +39,12 @@ def grouped(value: int) -> str:
 
 
 def duration(seconds: float) -> str:
-    """ "12:04" or "1:12:04"."""
+    """ "12:04", "1:12:04" or "3.2 days"."""
     if not math.isfinite(seconds) or seconds < 0:
         return "-:--"
+    days = min(seconds, 3.6e9) / 86_400
+    if days >= 2:
+        return f"{days:.{1 if days < 9.95 else 0}f} days"
     minutes, rest = divmod(math.floor(seconds + 0.5), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
