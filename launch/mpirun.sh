@@ -119,30 +119,30 @@ open_mpi_options() {
 # Open MPI says between two lines of dashes that a rank ended with an exit code. The program's own message has said why. Lines of ranks
 # that come in between stay, and so does every other block; no line waits for more than the next one.
 drop_exit_blocks() {
-  local line='' held=''
+  local line='' block=''
   trap '' INT TERM HUP QUIT USR1
   while IFS= read -r line || [[ -n $line ]]; do
     if [[ $line == *"$dashes" ]]; then
       [[ $line == "$dashes" ]] || printf '%s\n' "${line%"$dashes"}" # a rank's line without an end
-      if [[ -z $held ]]; then
-        held=$dashes
+      if [[ -z $block ]]; then
+        block=$dashes
       else
-        says_nothing "$held" || printf '%s\n%s\n' "$held" "$dashes"
-        held=''
+        says_nothing "$block" || printf '%s\n%s\n' "$block" "$dashes"
+        block=''
       fi
-    elif [[ -n $held ]] && is_of_exit_block "$line" "$held"; then
-      held+=$'\n'$line
-    elif [[ $held == "$dashes" ]]; then
-      printf '%s\n%s\n' "$held" "$line"
-      held=''
+    elif [[ -n $block ]] && is_of_exit_block "$line" "$block"; then
+      block+=$'\n'$line
+    elif [[ $block == "$dashes" ]]; then
+      printf '%s\n%s\n' "$block" "$line"
+      block=''
     elif [[ $line != *'ORTE_ERROR_LOG:'*'util/show_help.c'* ]]; then # such a block that was cut off as mpirun ended
       printf '%s\n' "$line"
     fi
   done
-  [[ -z $held ]] || printf '%s\n' "$held"
+  [[ -z $block ]] || printf '%s\n' "$block"
 }
 dashes=$(printf -- '-%.0s' {1..74})
-# Whether a line belongs to such a block, of which `held` came before.
+# Whether a line belongs to such a block, of which `block` came before.
 is_of_exit_block() {
   case $1 in
     '') [[ $2 != "$dashes" ]] ;;
