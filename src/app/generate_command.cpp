@@ -120,24 +120,30 @@ std::string generate_help() {
       "Usage: palimpsest generate --weights WEIGHTS --prompt TEXT [--limit N]\n"
       "       palimpsest generate --weights WEIGHTS --out completions.jsonl [--pack PACK] "
       "[settings]\n"
-      "\nWrites what a decoder answers, by greedy decoding. With --prompt or --prompts it answers "
-      "these texts, on\none rank. Otherwise it answers the prompts of a pack of sequences, the "
-      "run's "
-      "or --pack; any number of\nranks gives the same tokens. A sample's prompt is all before its "
-      "last "
-      "completion. An answer ends with\nthe token that ends most completions.\n\n"
-      "Examples:\n  palimpsest generate --weights runs/mine --prompt \"What is 3 + 4?\"\n"
+      "\n"
+      "Writes what a decoder answers, by greedy decoding. With --prompt or --prompts it answers "
+      "these texts, on\n"
+      "one rank. Otherwise it answers the prompts of a pack of sequences, the run's or --pack; any "
+      "number of\n"
+      "ranks gives the same tokens. The prompt of a sample is everything before its last "
+      "completion. Generation\n"
+      "stops at the token with which most completions of the pack end.\n"
+      "\n"
+      "Examples:\n"
+      "  palimpsest generate --weights runs/mine --prompt \"What is 3 + 4?\"\n"
       "  palimpsest generate --weights runs/mine --out completions.jsonl\n"
-      "Exit codes: palimpsest --help lists them.\n\n"
-      "Of prompts:\n"
+      "Exit codes: palimpsest --help lists them.\n"
+      "\n"
+      "For prompts:\n"
       "  --prompt TEXT       a prompt; may be given several times\n"
       "  --prompts FILE      a file of prompts in UTF-8, one a line\n"
       "  --template WHICH    chat (the default): a prompt is a user's message in the tokenizer's "
-      "chat "
-      "template;\n                      none: prompts as they are\n"
+      "chat template;\n"
+      "                      none: prompts as they are\n"
       "  --tokenizer PATH    a tokenizer.json, or its folder (the backbone's folder)\n"
-      "  --json              one JSON object instead of text\n\n",
-      "Of both, or of a pack:\n", options_help(generate_options(options)), '\n',
+      "  --json              one JSON object instead of text\n"
+      "\n",
+      "For prompts and packs:\n", options_help(generate_options(options)), '\n',
       verb_settings_help(all_settings(), "generate"));
 }
 

@@ -394,20 +394,23 @@ std::string plan(std::span<const std::string> arguments, HostGroup& group, Watch
 std::string plan_help() {
   PlanRequest request;
   return concat(
-      "Usage: palimpsest plan [settings] [--world-size 1,8,64] [--machine MACHINE]\n\n"
+      "Usage: palimpsest plan [settings] [--world-size 1,8,64] [--machine MACHINE]\n"
+      "\n"
       "Forecasts a run before it starts: whether it fits into memory, how long it takes on many "
-      "ranks, "
-      "and\nwhere more ranks stop helping. Without a rate in the machine file it measures the "
-      "run's "
-      "own code on a\nfew samples, for a minute or two, on the ranks that it is started on. With a "
-      "rate, "
-      "and with --shape, it\ncounts memory and time. It writes nothing.\n\n"
-      "Examples:\n  palimpsest plan --config configs/openclipart.cfg --world-size 1,2,4,8\n"
+      "ranks, and\n"
+      "where more ranks stop helping. If the machine file has no rate, it measures the\n"
+      "run's own code on a few samples, for a minute or two, on the ranks that it is started on. "
+      "If the file\n"
+      "has a rate, or with --shape, it calculates memory and time. It writes nothing.\n"
+      "\n"
+      "Examples:\n"
+      "  palimpsest plan --config configs/openclipart.cfg --world-size 1,2,4,8\n"
       "  palimpsest plan --shape vit-g/14 --precision bf16 --lanes 64 --world-size 64 --machine "
       "h100\n"
       "  palimpsest plan --shape llama3-8b --config configs/methods/next-token.cfg --tokens 512 "
       "--machine h100\n"
-      "Exit codes: palimpsest --help lists them.\n\n",
+      "Exit codes: palimpsest --help lists them.\n"
+      "\n",
       "Of the plan:\n", options_help(plan_options(request)), '\n', machine_help(), '\n',
       verb_settings_help(all_settings(), "plan"));
 }

@@ -296,9 +296,9 @@ ClassifierKind gaussian_classifier() {
             .minimum = 1e-6,
             .maximum = 1e6,
             .choices = {"auto"},
-            .help = "Times the mean of the covariance's diagonal, added to that diagonal. auto: "
-                    "the power of ten from 0.001 to 100 with the best accuracy on every fifth "
-                    "training sample of the newest task."},
+            .help = "Shrinkage: this number times the mean of the covariance's diagonal is added "
+                    "to the diagonal. auto: the power of ten from 0.001 to 100 with the best "
+                    "accuracy on every fifth training sample of the newest task."},
            {.name = "drift",
             .type = Type::kWord,
             .default_value = std::string("none"),

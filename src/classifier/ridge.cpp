@@ -260,28 +260,30 @@ class Ridge : public SumsClassifier {
 }  // namespace
 
 ClassifierKind ridge_classifier() {
-  return {.name = "ridge",
-          .help =
-              "Ridge regression on the features of all tasks, from sums that are gathered task by "
-              "task (RanPAC; McDonnell et al., 2023). Not in the paper.",
-          .keys = {{.name = "projection",
-                    .type = Type::kWhole,
-                    .default_value = 0u,
-                    .minimum = 0,
-                    .maximum = 30000,
-                    .help = "Number of random features, ReLU of a random projection, that replace "
-                            "the backbone's features. 0: none."},
-                   {.name = "lambda",
-                    .type = Type::kNumber,
-                    .default_value = std::string("auto"),
-                    .minimum = 0,
-                    .maximum = 1e6,
-                    .above_minimum = true,
-                    .choices = {"auto"},
-                    .help = "Times the mean of the Gram matrix's diagonal, added to that diagonal. "
-                            "auto: the power of ten from 1e-8 to 1e8, added as it is, with the "
-                            "best accuracy on every fifth training sample of the newest task."}},
-          .make = make_kind<Ridge>};
+  return {
+      .name = "ridge",
+      .help =
+          "Ridge regression on the features of all tasks, from sums that are gathered task by "
+          "task (RanPAC; McDonnell et al., 2023). Not in the paper.",
+      .keys = {{.name = "projection",
+                .type = Type::kWhole,
+                .default_value = 0u,
+                .minimum = 0,
+                .maximum = 30000,
+                .help = "Number of random features, ReLU of a random projection, that replace "
+                        "the backbone's features. 0: none."},
+               {.name = "lambda",
+                .type = Type::kNumber,
+                .default_value = std::string("auto"),
+                .minimum = 0,
+                .maximum = 1e6,
+                .above_minimum = true,
+                .choices = {"auto"},
+                .help =
+                    "Strength: this number times the mean of the Gram matrix's diagonal is added "
+                    "to the diagonal. auto: the power of ten from 1e-8 to 1e8, added as it is, "
+                    "with the best accuracy on every fifth training sample of the newest task."}},
+      .make = make_kind<Ridge>};
 }
 
 }  // namespace palimpsest

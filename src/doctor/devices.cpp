@@ -163,7 +163,7 @@ std::vector<Check> device_checks() {
       {"NCCL", "its version", "the same on all ranks",
        "Start the same build in the same environment everywhere (LD_LIBRARY_PATH, LD_PRELOAD)",
        nullptr, judge_nccl},
-      {"peer access", "between the devices of a node", "each reaches each other",
+      {"peer access", "between the devices of a node", "every device reaches every other",
        "Their data goes through host memory: see `nvidia-smi topo -m`; an IOMMU, PCI access "
        "control (ACS) or a container can be in the way",
        nullptr, judge_peers},

@@ -157,8 +157,8 @@ Judgement judge_space(const RankFacts& ranks, const DoctorRequest& request) {
 std::vector<Check> folder_checks() {
   return {
       {"run folder",
-       "with --out: a file written by HDF5, synced and renamed as a record is, replaced, read by "
-       "every rank; a lock of rank 0 that others see",
+       "with --out: writes an HDF5 file as a run writes a record (sync, then rename), replaces it, "
+       "and reads it on every rank; takes a lock on rank 0 that the others must see",
        "writable on rank 0, the same folder on every rank, with locks",
        "--out must be writable on rank 0 and seen by all nodes by the same path; mount it with "
        "locks (Lustre: flock), or set HDF5_USE_FILE_LOCKING=BEST_EFFORT",

@@ -194,8 +194,9 @@ def test_steps_and_samples_of_unequal_tasks_are_counted_task_by_task(toy, tmp_pa
     toy_module.make_protocol(tmp_path / "unequal.json", tasks=tasks)
     code, text, errors = call(toy.command("--dry-run", "--protocol", tmp_path / "unequal.json", "--epochs", 1, "--batch", 25, "--out", tmp_path / "run"))
     assert code == 0, errors
-    lines = {line.split()[0]: line.split()[1] for line in text.splitlines() if line.startswith(("steps ", "samples "))}
-    assert lines == {"steps": "8", "samples": "160,"}, text  # 60 samples in 3 steps, the same again, 40 in 2
+    rows = [line.split("  ", 1) for line in text.splitlines() if "  " in line]
+    lines = {name: value.split()[0] for name, value in rows if name in ("steps", "training samples")}
+    assert lines == {"steps": "8", "training samples": "160"}, text  # 60 samples in 3 steps, the same again, 40 in 2
 
 
 @pytest.mark.slow

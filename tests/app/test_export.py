@@ -408,7 +408,7 @@ def test_images_are_to_be_prepared_as_the_run_did(vision_toy, dialect, tmp_path)
 
 def test_what_cannot_be_exported_is_refused(reference_run, image_run, tmp_path):
     assert "has finished 4 tasks" in export(reference_run, "--task", 5, "--out", tmp_path, code=2)
-    assert "another backbone" in export(reference_run, "--backbone", backbone_of(image_run), "--out", tmp_path, code=3)
+    assert "not the backbone that the run was trained on" in export(reference_run, "--backbone", backbone_of(image_run), "--out", tmp_path, code=3)
     assert "--dialect own" in export(reference_run, "--dialect", "timm", "--out", tmp_path, code=2)
     assert "backbone's own folder" in export(reference_run, "--out", backbone_of(reference_run), code=2)
     state = os.path.join(reference_run, "state-0003.h5")

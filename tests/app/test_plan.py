@@ -185,14 +185,14 @@ def test_a_billion_parameters_without_a_file():
     text = plan("--shape", "vit-g/14", "--precision", "bf16", "--lanes", 64, "--world-size", 64, "--machine", "h100")
     assert number(text, "parameters") == 1011202432
     assert "at its peak: counted, not measured" in text and "Nothing was measured" in " ".join(text.split())
-    assert "A rank's 80 GB are enough" in text
+    assert "A rank's 80 GB are enough" in " ".join(text.split())
     alone = plan("--shape", "vit-g/14", "--lanes", 1, "--machine", "h100", "--world-size", 1)
     saved = re.search(r"80 GB are not enough; with (--lanes \d+|--precision bf16) they are\.", " ".join(alone.split()))
     assert saved, alone
     one = ("--lanes", 1, "--world-size", 1, "--machine", "h100")
     bf16 = " ".join(plan("--shape", "vit-g/14", *one, "--batch", 1024, "--precision", "bf16").split())
     assert re.search(r"80 GB are not enough; with (--lanes \d+|--activation-checkpointing) they are\.", bf16), bf16
-    assert "80 GB are enough" in plan("--shape", "vit-g/14", *one, "--activation-checkpointing")
+    assert "80 GB are enough" in " ".join(plan("--shape", "vit-g/14", *one, "--activation-checkpointing").split())
 
 
 LANGUAGE = ("--config", ROOT / "configs/methods/next-token.cfg", "--tokens", 512, "--machine", "h100")
@@ -222,7 +222,7 @@ def test_memory_that_no_setting_saves():
     saved = re.search("80 GB are not enough; with (.*?) they are", one)
     assert saved, one
     fewer = ["--adapter", "lora:targets=query", "--merge", "average", "--world-size", 1, *saved[1].replace(" and ", " ").split()]
-    assert "80 GB are enough" in plan("--shape", "llama3-8b", *LANGUAGE, *fewer)
+    assert "80 GB are enough" in " ".join(plan("--shape", "llama3-8b", *LANGUAGE, *fewer).split())
 
 
 @pytest.mark.parametrize(

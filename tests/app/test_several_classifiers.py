@@ -139,7 +139,7 @@ def test_what_cannot_be_learned_again_is_refused(toy, runs):
     data = [f"--{name}={toy.path(file)}" for name, file in
             (("pack", "pack.h5"), ("protocol", "protocol.json"), ("backbone", "backbone"))]
     message = call(PROGRAM, "eval", "--weights", merged, *data, "--classifier", "ridge", code=2)
-    assert "expected a run folder" in message and "found merged weights alone" in message
+    assert "expected a run folder" in message and "found merged weights" in message
     csv_file = toy.path("several-no.csv")
     message = call(PROGRAM, "predict", "--weights", runs["one"], "--classifier", "ridge", "--out", csv_file, code=2)
     assert "it has learned by local alone; palimpsest eval lets another classifier learn" in message

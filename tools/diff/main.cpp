@@ -15,8 +15,8 @@ const Tool kTool = {.name = "palimpsest diff",
                     .usage =
                         R"(Usage: palimpsest diff A B [--all]
 
-Compares two run folders, or two HDF5 files of one type, by what they say: not by dates,
-seconds or writers. Says that they are the same, or names the first field that differs, with its
+Compares two run folders, or two HDF5 files of one type, by content; dates, durations and
+writers are ignored. Says that they are the same, or names the first field that differs, with its
 value or shape in both.
 )",
                     .more = R"(Example: palimpsest diff runs/mine runs/again

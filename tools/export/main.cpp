@@ -19,9 +19,9 @@ const Tool kTool = {
     .usage =
         R"(Usage: palimpsest export RUN_OR_WEIGHTS --out FOLDER [options]
 
-Writes what a run has merged, or palimpsest merge, for other programs: as a whole model
-(safetensors), which timm and transformers open, or as one LoRA adapter (peft) for the
-backbone that the run began with.
+Exports the merged weights of a run, or of palimpsest merge --out, for other programs: as a
+whole model (safetensors) that timm and transformers open, or as one LoRA adapter (peft) for
+the backbone that the run started from.
 )",
     .more =
         R"(The adapter is the sum of all tasks' adapters, each times what the merges kept of it: exact, of

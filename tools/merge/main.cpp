@@ -64,8 +64,8 @@ Options options(Arguments& a) {
       option("rule RULE", a.rule, "another merge rule than the run's own",
              {.kinds = &merge_rules(), .takes_several = true}),
       option("eval", a.evaluates,
-             "accuracy on the run's test samples beside alpha, by the run's own rule and by "
-             "one or several others: palimpsest eval --rule, which has more options"),
+             "print accuracy on the run's test samples beside alpha, for the run's own rule and "
+             "each of --rule; palimpsest eval --rule has more options"),
       option("tasks 1,3,5", a.tasks, "only these, in ascending order; tasks count from 1",
              {.minimum = 1}),
       option("remove-task K", a.removed,

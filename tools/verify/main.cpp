@@ -14,9 +14,9 @@ const Tool kTool = {.name = "palimpsest verify",
                     .usage =
                         R"(Usage: palimpsest verify RUN_OR_FILE...
 
-Reads all of each run folder, task record, state, step, pack or protocol, and checks it: hashes
-and checksums, the schema of its type, finite numbers; in a run also that every task is there,
-merged onto what the task before it left, up to the newest state. Names everything wrong.
+Reads each run folder, task record, state, step, pack or protocol completely. Checks its hashes,
+checksums and schema, and that all numbers are finite. In a run it also checks that no task is
+missing and that each was merged onto the result of the one before. Reports every error.
 )",
                     .more = R"(Example: palimpsest verify runs/mine data/mine.h5
 Exit codes: 0 whole, 2 usage, 3 something is wrong or missing.

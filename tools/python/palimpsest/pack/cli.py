@@ -93,7 +93,8 @@ Example: palimpsest pack show data/debian-sections.h5 --sample 0 --tokenizer dat
 MOST_LISTED = 1000  # classes of a pack that are printed
 EXIT_CODES = """\
 Exit codes: 0 done, 1 failed, 2 usage, 3 bad input. Stopped by SIGINT, SIGTERM or SIGHUP: 130, 143 or
-129, with no partial files left. images and texts exit with 85 where they have saved work: the same command resumes."""
+129, with no partial files left."""
+RESUMES = " Exit code 85: stopped with work saved; the same command resumes."  # of images and texts
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -109,7 +110,7 @@ def _parser() -> argparse.ArgumentParser:
             name,
             help=summary,
             description=description,
-            epilog=EXIT_CODES,
+            epilog=EXIT_CODES + (RESUMES if name in ("images", "texts") else ""),
         )
         sub.set_defaults(run=run)
         return sub
