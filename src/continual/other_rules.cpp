@@ -1,7 +1,6 @@
 #include "palimpsest/continual/other_rules.h"
 
-#include <cmath>
-#include <limits>
+#include <utility>
 
 #include "palimpsest/continual/saved_evaluation.h"
 #include "palimpsest/core/error.h"
@@ -11,11 +10,8 @@
 namespace palimpsest {
 namespace {
 
-constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
-
 struct Merge {
-  std::string rule, reason;
-  std::vector<double> alphas;
+  RuleEvaluation evaluation;  // without a row
   std::vector<float> weights;
 };
 
@@ -26,13 +22,13 @@ Merge merge_again(const SavedWeights& saved, const std::string& rule, int thread
     if (result.tasks.size() != saved.classes.size())
       throw InputError(
           concat(saved.run.string(), ": the run has finished another task meanwhile; start again"));
-    Merge merge{rule.empty() ? result.own_rule : result.rule, "", {}, result.record.weights};
+    Merge merge{{.rule = rule.empty() ? result.own_rule : result.rule}, result.record.weights};
     for (const MergedTask& task : result.tasks)
-      merge.alphas.push_back(task.record.alpha().value_or(kNone));
+      merge.evaluation.alphas.push_back(task.record.alpha());
     return merge;
   } catch (const UsageError& error) {
     if (rule.empty()) throw;
-    return {rule, error.what(), {}, {}};
+    return {{.rule = rule, .reason = error.what()}, {}};
   }
 }
 
@@ -48,20 +44,16 @@ std::vector<RuleEvaluation> evaluate_rules(Session& session, SavedWeights saved,
   std::vector<RuleEvaluation> evaluations;
   for (const std::string& rule : all) {
     // As in training: rank 0 merges, and the others get the weights.
-    Merge merge = group.work("merging again", [&] {
+    auto [evaluation, weights] = group.work("merging again", [&] {
       return group.rank() == 0 ? merge_again(saved, rule, threads) : Merge();
     });
-    merge.rule = group.broadcast(merge.rule, 0, "merging again");
-    merge.reason = group.broadcast(merge.reason, 0, "merging again");
-    group.broadcast(merge.alphas, 0, "merging again");
-    group.broadcast(merge.weights, 0, "merging again");
-    if (rule.empty()) own = merge.weights;
-    if (!rule.empty() && merge.reason.empty() && merge.weights == own) continue;
-    RuleEvaluation evaluation{.rule = merge.rule, .is_own = rule.empty(), .reason = merge.reason};
-    for (const double alpha : merge.alphas)
-      evaluation.alphas.push_back(std::isnan(alpha) ? std::nullopt : std::optional(alpha));
-    if (merge.reason.empty()) {
-      saved.weights = std::move(merge.weights);
+    evaluation.is_own = rule.empty();
+    evaluation.reason = group.broadcast(evaluation.reason, 0, "merging again");
+    group.broadcast(weights, 0, "merging again");
+    if (evaluation.is_own) own = weights;
+    if (!evaluation.is_own && evaluation.reason.empty() && weights == own) continue;
+    if (evaluation.reason.empty()) {
+      saved.weights = std::move(weights);
       evaluation.row = evaluate_saved(session, saved).front();
     }
     evaluations.push_back(std::move(evaluation));
