@@ -13,7 +13,8 @@ inline SettingSpec targets_key() {
           .choices = {kBlockMatrices.begin(), kBlockMatrices.end()},
           .help =
               "Projections of every block that the adapter changes, and that records name. "
-              "Paper: key+value."};
+              "Paper: key+value.",
+          .other_names = {"target-modules"}};
 }
 
 }  // namespace palimpsest

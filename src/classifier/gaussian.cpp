@@ -306,7 +306,9 @@ ClassifierKind gaussian_classifier() {
             .help = "linear: fit a linear map from the features before the newest task to those "
                     "after it, and apply it to means and covariances of old classes (SLDC; Rao et "
                     "al., 2026)."}},
-      .make = make_kind<Gaussian>};
+      .make = make_kind<Gaussian>,
+      .other_names = {
+          {"lda", "gaussian"}, {"slda", "gaussian"}, {"fecam", "gaussian:covariance=class"}}};
 }
 
 }  // namespace palimpsest

@@ -230,7 +230,8 @@ ClassifierKind local_classifier() {
                 .default_value = false,
                 .help = "Divide each task's logits by their mean norm over its training samples, "
                         "measured after its merge. Not in the paper."}},
-      .make = make_kind<Local>};
+      .make = make_kind<Local>,
+      .other_names = {{"linear", "local"}, {"softmax", "local"}}};
 }
 
 }  // namespace palimpsest

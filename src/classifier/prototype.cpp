@@ -62,7 +62,8 @@ ClassifierKind prototype_classifier() {
           .help =
               "The cosine of the features and each class's mean (SimpleCIL; Zhou et al., 2024). "
               "Not in the paper.",
-          .make = make_kind<ClassMeanCosines>};
+          .make = make_kind<ClassMeanCosines>,
+          .other_names = {{"ncm", "prototype"}, {"nearest-mean", "prototype"}}};
 }
 
 }  // namespace palimpsest

@@ -283,7 +283,8 @@ ClassifierKind ridge_classifier() {
                     "Strength: this number times the mean of the Gram matrix's diagonal is added "
                     "to the diagonal. auto: the power of ten from 1e-8 to 1e8, added as it is, "
                     "with the best accuracy on every fifth training sample of the newest task."}},
-      .make = make_kind<Ridge>};
+      .make = make_kind<Ridge>,
+      .other_names = {{"ranpac", "ridge:projection=10000"}}};
 }
 
 }  // namespace palimpsest

@@ -2,9 +2,10 @@
 
 #include <algorithm>
 #include <cctype>
+#include <span>
 
 #include "palimpsest/core/text.h"
-#include "palimpsest/kinds/kind_settings.h"
+#include "palimpsest/kinds/kind_table.h"
 
 namespace palimpsest {
 namespace {
@@ -78,6 +79,7 @@ struct Value {
   std::string_view setting, value, here;
 };
 
+// Kinds of parts and their keys have other names in their rows.
 constexpr Value kValues[] = {
     {"device", "gpu", "cuda"},
     {"key of device", "0", "device = cuda; CUDA_VISIBLE_DEVICES chooses the GPU"},
@@ -89,26 +91,6 @@ constexpr Value kValues[] = {
     {"precision", "float32", "fp32"},
     {"precision", "32", "fp32"},
     {"precision", "16", "bf16; there is no float16"},
-    {"classifier", "lda", "gaussian"},
-    {"classifier", "slda", "gaussian"},
-    {"classifier", "fecam", "gaussian:covariance=class"},
-    {"classifier", "ranpac", "ridge:projection=10000"},
-    {"classifier", "ncm", "prototype"},
-    {"classifier", "nearest-mean", "prototype"},
-    {"classifier", "linear", "local"},
-    {"classifier", "softmax", "local"},
-    {"curvature", "fisher", "empirical"},
-    {"curvature", "diagonal", "empirical"},
-    {"merge", "soup", "average"},
-    {"merge", "uniform", "average"},
-    {"merge", "linear", "average"},
-    {"merge", "perturb-and-merge", "closed-form"},
-    {"merge", "p&m", "closed-form"},
-    {"objective", "cross-entropy", "classes"},
-    {"objective", "ce", "classes"},
-    {"objective", "causal-lm", "next-token"},
-    {"perturbation", "true", "sign"},
-    {"perturbation", "false", "none"},
     {"pooling", "cls", "class"},
     {"pooling", "avg", "mean"},
     {"resume", "true", "auto"},
@@ -118,10 +100,6 @@ constexpr Value kValues[] = {
     {"scenario", "dil", "domain-incremental"},
     {"schedule", "step", "multistep"},
     {"schedule", "none", "constant"},
-    {"key of adapter", "r", "rank"},
-    {"key of adapter", "lora-r", "rank"},
-    {"key of adapter", "lora-alpha", "alpha"},
-    {"key of adapter", "target-modules", "targets"},
 };
 
 std::string as_usual(std::string_view name) {
@@ -141,20 +119,33 @@ std::optional<std::string> setting_of_other_programs(std::string_view name, bool
   return concat(found->here.starts_with("--") ? "write " : "", found->here);
 }
 
-std::optional<std::string> value_of_other_programs(std::string_view setting,
-                                                   std::string_view value) {
-  const auto find = [&](const std::string& what, std::string_view written) {
-    const std::string word = as_usual(written);
-    const auto found = std::ranges::find_if(
-        kValues, [&](const Value& row) { return row.setting == what && row.value == word; });
-    return found == std::end(kValues)
-               ? std::nullopt
-               : std::optional(concat("'", written, "' is not known here. Write ", found->here));
+std::optional<std::string> value_of_other_programs(const SettingSpec& row, std::string_view value) {
+  const auto hint = [](std::string_view written, std::string_view here) {
+    return concat("'", written, "' is not known here. Write ", here);
   };
-  for (const std::string& kind : kinds_in(value)) {
-    if (auto hint = find(std::string(setting), kind_in(kind))) return hint;
-    for (const KeyText& key : keys_in(kind))
-      if (auto hint = find(concat("key of ", setting), key.key)) return hint;
+  const auto in_table = [&](const std::string& setting, std::string_view written) {
+    return std::ranges::find_if(kValues, [&, word = as_usual(written)](const Value& known) {
+      return known.setting == setting && known.value == word;
+    });
+  };
+  const std::span<const Kind> kinds =
+      row.kinds == nullptr ? std::span<const Kind>() : std::span(row.kinds->kinds);
+  for (const std::string& text : kinds_in(value)) {
+    const std::string_view written = kind_in(text);
+    if (const auto known = in_table(std::string(row.name), written); known != std::end(kValues))
+      return hint(written, known->here);
+    for (const Kind& kind : kinds) {
+      const auto other = std::ranges::find(kind.other_names, as_usual(written), &OtherName::name);
+      if (other != kind.other_names.end()) return hint(written, other->text);
+    }
+    for (const KeyText& key : keys_in(text)) {
+      const auto known = in_table(concat("key of ", row.name), key.key);
+      if (known != std::end(kValues)) return hint(key.key, known->here);
+      for (const Kind& kind : kinds)
+        for (const SettingSpec& spec : kind.keys)
+          if (std::ranges::find(spec.other_names, as_usual(key.key)) != spec.other_names.end())
+            return hint(key.key, spec.name);
+    }
   }
   return std::nullopt;
 }

@@ -4,6 +4,8 @@
 #include <string>
 #include <string_view>
 
+#include "palimpsest/kinds/setting_spec.h"
+
 namespace palimpsest {
 
 // What to do instead of giving a setting of other programs: of "batch-size" "write --batch N".
@@ -12,7 +14,6 @@ std::optional<std::string> setting_of_other_programs(std::string_view name, bool
 
 // The same of a value, as a sentence: "'gpu' is not known here. Write cuda". Of NAME:key=value the
 // name and the keys are looked up.
-std::optional<std::string> value_of_other_programs(std::string_view setting,
-                                                   std::string_view value);
+std::optional<std::string> value_of_other_programs(const SettingSpec& row, std::string_view value);
 
 }  // namespace palimpsest

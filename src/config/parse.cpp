@@ -58,7 +58,7 @@ SettingValue read_given(const SettingSpec& row, const Given& given) {
   try {
     return read_value(row, given.value);
   } catch (const UsageError& error) {
-    if (const auto here = value_of_other_programs(row.name, given.value))
+    if (const auto here = value_of_other_programs(row, given.value))
       throw UsageError(concat(given.source, ": ", row.name, " = ", given.value, ": ", *here));
     throw UsageError(concat(given.source, ": ", error.what()));
   }

@@ -25,7 +25,8 @@ CurvatureKind empirical_curvature() {
   return {.name = "empirical",
           .help = "The Fisher of the true labels, as in the paper.",
           .keys = curvature_keys(),
-          .make = make_kind<Empirical>};
+          .make = make_kind<Empirical>,
+          .other_names = {{"fisher", "empirical"}, {"diagonal", "empirical"}}};
 }
 
 }  // namespace palimpsest

@@ -8,7 +8,8 @@ RuleKind average_kind() {
           .help = "alpha = 1/t.",
           .make = make_fixed_shares([](const KindSettings&, std::int64_t task) {
             return 1.0 / static_cast<double>(task + 1);
-          })};
+          }),
+          .other_names = {{"soup", "average"}, {"uniform", "average"}, {"linear", "average"}}};
 }
 
 }  // namespace palimpsest

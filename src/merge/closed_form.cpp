@@ -155,7 +155,8 @@ RuleKind closed_form_kind() {
                     .default_value = 0.0,
                     .minimum = 0,
                     .maximum = std::numeric_limits<double>::infinity()}},
-          .make = make_kind<ClosedForm>};
+          .make = make_kind<ClosedForm>,
+          .other_names = {{"perturb-and-merge", "closed-form"}, {"p&m", "closed-form"}}};
 }
 
 }  // namespace palimpsest

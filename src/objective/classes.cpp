@@ -35,7 +35,8 @@ ObjectiveKind classes_objective() {
                     .help = "Divides the logits in training and in the measurements for the merge. "
                             "The paper doesn't mention one; its first author's SplitLoRA (ICLR "
                             "2026, commit 1d7b488) has 30."}},
-          .make = make_kind<Classes>};
+          .make = make_kind<Classes>,
+          .other_names = {{"cross-entropy", "classes"}, {"ce", "classes"}}};
 }
 
 }  // namespace palimpsest

@@ -38,7 +38,8 @@ ObjectiveKind next_token_objective() {
               "Cross-entropy over the vocabulary for the tokens of completions, as a mean over "
               "tokens. For decoders and packs of kind sequences, with head output and classifier "
               "none. Not in the paper.",
-          .make = make_kind<NextToken>};
+          .make = make_kind<NextToken>,
+          .other_names = {{"causal-lm", "next-token"}}};
 }
 
 }  // namespace palimpsest

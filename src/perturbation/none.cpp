@@ -14,7 +14,10 @@ class NoPerturbation : public Perturbation {
 }  // namespace
 
 PerturbationKind none_perturbation() {
-  return {.name = "none", .help = "LoRA-M, the ablation.", .make = make_kind<NoPerturbation>};
+  return {.name = "none",
+          .help = "LoRA-M, the ablation.",
+          .make = make_kind<NoPerturbation>,
+          .other_names = {{"false", "none"}}};
 }
 
 }  // namespace palimpsest

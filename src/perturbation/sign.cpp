@@ -24,7 +24,8 @@ PerturbationKind sign_perturbation() {
               "Each step scales the task vector by 1 - epsilon, 1 or 1 + epsilon, with equal "
               "chances, as in the paper.",
           .keys = {epsilon_key()},
-          .make = make_kind<Sign>};
+          .make = make_kind<Sign>,
+          .other_names = {{"true", "sign"}}};
 }
 
 }  // namespace palimpsest

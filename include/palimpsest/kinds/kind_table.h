@@ -11,10 +11,17 @@
 
 namespace palimpsest {
 
+// What other programs or papers call a kind, in lower case, and the text that means the same here:
+// for a hint.
+struct OtherName {
+  std::string_view name, text;
+};
+
 struct Kind {
   std::string_view name;
   std::string_view help;  // one sentence: what it does, and from where it comes
   std::vector<SettingSpec> keys = {};
+  std::vector<OtherName> other_names = {};
 };
 
 struct KindTable {
@@ -43,6 +50,7 @@ struct PartKind {
   std::string_view help;
   std::vector<SettingSpec> keys = {};
   std::function<std::unique_ptr<Part>(KindSettings)> make;
+  std::vector<OtherName> other_names = {};
 };
 
 // The usual `make`.
@@ -56,7 +64,7 @@ class PartTable : public KindTable {
  public:
   PartTable(std::string_view part, std::vector<PartKind<Part>> rows) : KindTable{part, {}} {
     for (PartKind<Part>& row : rows) {
-      kinds.push_back({row.name, row.help, std::move(row.keys)});
+      kinds.push_back({row.name, row.help, std::move(row.keys), std::move(row.other_names)});
       makers_.push_back(std::move(row.make));
     }
   }

@@ -50,6 +50,7 @@ struct SettingSpec {
   bool takes_several = false;  // kinds, with a comma between two: NAME[:key=value,...],NAME...
   // Of a kind: throws UsageError for a text that the table allows and the program doesn't.
   std::function<void(std::string_view text)> check = nullptr;
+  std::vector<std::string_view> other_names = {};  // what other programs call a key: for a hint
 };
 
 // "a number above 0, at most 1"; "global, module, direction or coordinate".
